@@ -1,0 +1,18 @@
+//! The words of the trade, the ports and the use cases of markt-auth.
+//!
+//! Nothing in here knows HTTP, SQL, Redis or a runtime: stores, mail, time and randomness come in through
+//! [`ports`], and what the service does with them stands in [`use_cases`], one file each.
+
+pub mod accounts;
+pub mod client;
+pub mod code;
+pub mod credentials;
+pub mod digest;
+pub mod ports;
+pub mod role;
+pub mod session;
+pub mod timestamp;
+pub mod use_cases;
+pub mod user;
+
+pub use timestamp::Timestamp;

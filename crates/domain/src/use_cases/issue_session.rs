@@ -1,0 +1,117 @@
+//! Makes a new session with a new secret: the step that logging in and registering share.
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::ports::StoreError;
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+use crate::ports::session_store::{Creation, SessionStore};
+use crate::role::Role;
+use crate::session::{Session, SessionPolicy, SessionSecret, Transport};
+use crate::user::{UserId, UserState};
+
+/// What the caller says of the session that it wants.
+#[derive(Clone, Debug)]
+pub struct SessionRequest {
+    /// Whether the session shall outlive the browser.
+    pub remember: bool,
+    /// How the client will keep the secret.
+    pub transport: Transport,
+    /// Who asks, and from where.
+    pub client: Client,
+    /// Secrets that came with the request. Their sessions are deleted once the new one is there, so that nobody can
+    /// plant a session (ASVS 7.2.4).
+    pub replaces: Vec<SessionSecret>,
+}
+
+/// A new session, and the secret that opens it.
+#[derive(Clone, Debug)]
+pub struct IssuedSession {
+    /// For the client, and for nobody else.
+    pub secret: SessionSecret,
+    /// The session.
+    pub session: Session,
+}
+
+/// Makes sessions.
+pub struct IssueSession {
+    sessions: Arc<dyn SessionStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    policy: SessionPolicy,
+}
+
+impl IssueSession {
+    /// Makes sessions that live as long as `policy` says.
+    #[must_use]
+    pub fn new(
+        sessions: Arc<dyn SessionStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        policy: SessionPolicy,
+    ) -> Self {
+        Self { sessions, clock, entropy, policy }
+    }
+
+    /// Makes a session for a user whose counters were just read. Nothing if all of the user's sessions were ended since
+    /// then: what was read is no longer worth a session.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    pub async fn execute(
+        &self,
+        user: &UserId,
+        state: UserState,
+        role: Role,
+        request: &SessionRequest,
+    ) -> Result<Option<IssuedSession>, StoreError> {
+        let secret = SessionSecret::generate(self.entropy.as_ref());
+        let session = self.session(&secret, user, state, role, request);
+        match self.sessions.create(&session, state.version).await? {
+            Creation::Created => {}
+            Creation::Superseded => return Ok(None),
+            Creation::IdTaken => {
+                return Err(StoreError::unreadable("create session", "a secret of 256 random bits was drawn twice"));
+            }
+        }
+        Ok(Some(IssuedSession { secret, session }))
+    }
+
+    /// Deletes the sessions that came with the request, once the new one is sure to stay.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    pub async fn end_replaced(&self, request: &SessionRequest) -> Result<(), StoreError> {
+        for replaced in &request.replaces {
+            self.sessions.delete(&replaced.id()).await?;
+        }
+        Ok(())
+    }
+
+    fn session(
+        &self,
+        secret: &SessionSecret,
+        user: &UserId,
+        state: UserState,
+        role: Role,
+        request: &SessionRequest,
+    ) -> Session {
+        let now = self.clock.now();
+        let expires_at = now.plus(self.policy.absolute_timeout);
+        Session {
+            id: secret.id(),
+            user_id: user.clone(),
+            epoch: state.epoch,
+            current_role: role,
+            created_at: now,
+            last_activity: now,
+            authenticated_at: now,
+            remember: request.remember,
+            transport: request.transport,
+            client: request.client.clone(),
+            idle_expires_at: self.policy.idle_expiry(request.remember, now, expires_at),
+            expires_at,
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Ends sessions at their user's wish.
+
+use std::sync::Arc;
+
+use crate::ports::StoreError;
+use crate::ports::session_store::SessionStore;
+use crate::ports::user_store::UserStore;
+use crate::session::Session;
+
+/// Which sessions end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// This one.
+    ThisSession,
+    /// All of the user's.
+    Everywhere,
+}
+
+/// Logs users out.
+pub struct LogOut {
+    sessions: Arc<dyn SessionStore>,
+    users: Arc<dyn UserStore>,
+}
+
+impl LogOut {
+    /// Ends the sessions of this store.
+    #[must_use]
+    pub fn new(sessions: Arc<dyn SessionStore>, users: Arc<dyn UserStore>) -> Self {
+        Self { sessions, users }
+    }
+
+    /// Ends the session, or all of its user's. When it returns, they are dead on every node.
+    ///
+    /// # Errors
+    /// If a store can't be reached or read. The sessions may be alive then, and it should be tried again.
+    pub async fn execute(&self, session: &Session, extent: Extent) -> Result<(), StoreError> {
+        match extent {
+            Extent::ThisSession => {
+                self.sessions.delete(&session.id).await?;
+            }
+            Extent::Everywhere => {
+                // The epoch first: with it the sessions are dead for good, even those that the index has lost.
+                let state = self.users.begin_session_epoch(&session.user_id).await?;
+                self.sessions.delete_before_epoch(&session.user_id, state).await?;
+            }
+        }
+        Ok(())
+    }
+}
