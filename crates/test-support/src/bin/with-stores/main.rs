@@ -1,0 +1,62 @@
+//! `with-stores -- COMMAND ARGS…` runs a command with a real Redis and a real PostgreSQL, and ends both afterwards.
+//!
+//! The command finds them in `TEST_REDIS_URL` and `TEST_DATABASE_URL`. A store that can't be had fails the run: tests
+//! that skip themselves for want of a server prove nothing. Whatever this program starts, it ends, however it ends
+//! itself: what it starts runs under a [`watchdog`] that sees it go.
+
+#[cfg(not(unix))]
+compile_error!("with-stores needs a Unix: on Windows, run the tests in WSL");
+
+mod command;
+mod docker;
+mod given;
+mod install;
+mod interrupts;
+mod local;
+mod postgres;
+mod provide;
+mod redis;
+mod watchdog;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::interrupts::Interrupts;
+
+/// What a shell exits with when the program it ran wasn't called as it should be.
+const WRONG_USAGE: u8 = 2;
+
+/// An error is a text for a person: nothing here handles one kind differently from another.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let result = match arguments.split_first() {
+        Some((first, command)) if first == "--" && !command.is_empty() => run(command).await,
+        Some((first, [name])) if first == docker::REAP => docker::reap(&name.to_string_lossy()).await.map(|()| 0),
+        _ => {
+            eprintln!("usage: with-stores -- COMMAND ARGS…");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("with-stores: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: &[OsString]) -> Result<u8, Error> {
+    let mut interrupts = Interrupts::watch()?;
+    let stores = tokio::select! {
+        stores = provide::stores() => stores?,
+        signal = interrupts.next() => return Ok(signal.exit_code()),
+    };
+    let code = command::run(command, &stores, &mut interrupts).await?;
+    // Said here, not left to the end of scope: the command's exit code is for whoever waits, and that is after the end.
+    drop(stores);
+    Ok(code)
+}

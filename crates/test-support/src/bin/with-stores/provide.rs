@@ -1,0 +1,114 @@
+//! Which stores the command gets: the first of the ways that works, for each of them by itself.
+
+use crate::watchdog::Watchdog;
+use crate::{Error, docker, given, install, local, postgres, redis};
+
+/// A kind of store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    Redis,
+    Postgres,
+}
+
+impl Store {
+    /// What messages begin with.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// Where the command looks for its URL.
+    pub(crate) const fn variable(self) -> &'static str {
+        match self {
+            Self::Redis => markt_test_support::stores::REDIS_VARIABLE,
+            Self::Postgres => markt_test_support::stores::POSTGRES_VARIABLE,
+        }
+    }
+
+    /// Debian's package of it.
+    pub(crate) const fn package(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Postgres => "postgresql",
+        }
+    }
+
+    /// Whether a server answers at this URL, and lets us in.
+    pub(crate) async fn ping(self, url: &str) -> Result<(), Error> {
+        match self {
+            Self::Redis => redis::ping(url).await,
+            Self::Postgres => postgres::ping(url).await,
+        }
+    }
+
+    /// Tells which way was taken, or why one wasn't. On standard error: standard output is the command's.
+    pub(crate) fn say(self, message: &str) {
+        eprintln!("{}: {message}", self.name());
+    }
+}
+
+/// A store that answers, for as long as this value lives.
+pub(crate) struct Provided {
+    pub(crate) url: String,
+    /// None for a store that was there before us.
+    pub(crate) _watchdog: Option<Watchdog>,
+}
+
+/// What the command needs.
+pub(crate) struct Stores {
+    redis: Provided,
+    postgres: Provided,
+}
+
+impl Stores {
+    /// The variables that tell the command where they are.
+    pub(crate) fn variables(&self) -> [(&'static str, &str); 2] {
+        [(Store::Redis.variable(), &self.redis.url), (Store::Postgres.variable(), &self.postgres.url)]
+    }
+}
+
+/// Finds or starts them.
+pub(crate) async fn stores() -> Result<Stores, Error> {
+    let stores = Stores { redis: provide(Store::Redis).await?, postgres: provide(Store::Postgres).await? };
+    ensure_program(Store::Redis)?;
+    Ok(stores)
+}
+
+/// Some tests freeze and kill a Redis. It must be one of their own, wherever the shared one runs.
+fn ensure_program(store: Store) -> Result<(), Error> {
+    let program = store.package();
+    if local::on_path(program).is_some() || install::install(store)? {
+        return Ok(());
+    }
+    Err(format!("tests that break a server start one of their own: install {program}, so that it is on PATH").into())
+}
+
+async fn provide(store: Store) -> Result<Provided, Error> {
+    if let Some(provided) = given::provide(store).await? {
+        return Ok(provided);
+    }
+    if let Some(provided) = docker::provide(store).await {
+        return Ok(provided);
+    }
+    if let Some(provided) = local::provide(store).await? {
+        return Ok(provided);
+    }
+    if install::install(store)?
+        && let Some(provided) = local::provide(store).await?
+    {
+        return Ok(provided);
+    }
+    Err(format!(
+        "there is no {name} to run against, and the tests don't run without one. One of these provides it:\n\
+         - set {variable} to the URL of a server\n\
+         - start a Docker engine (DOCKER_HOST, or one of the usual sockets)\n\
+         - install {package}, so that its programs are on PATH\n\
+         - on Debian or Ubuntu, run as root or with passwordless sudo: it is installed then",
+        name = store.name(),
+        variable = store.variable(),
+        package = store.package(),
+    )
+    .into())
+}

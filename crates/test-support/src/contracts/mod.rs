@@ -1,0 +1,27 @@
+//! One suite for each port, for every adapter of it.
+//!
+//! A suite is a module of `async fn`s, one a promise, whose names are sentences, and a macro that makes a test of each
+//! for one adapter.
+
+pub mod code_store;
+pub mod session_store;
+pub mod user_store;
+
+/// Makes a test of each of a suite's promises; the suites' own macros call it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_tests {
+    ($suite:ident, $name:ident, $make:expr, [$($promise:ident),* $(,)?]) => {
+        mod $name {
+            use super::*;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $promise() {
+                    let fixture = $make.await;
+                    $crate::contracts::$suite::$promise(&fixture).await;
+                }
+            )*
+        }
+    };
+}

@@ -1,0 +1,77 @@
+//! Values that tests begin with.
+
+use std::time::Duration;
+
+use markt_domain::Timestamp;
+use markt_domain::client::Client;
+use markt_domain::credentials::{EmailAddress, PasswordHash, Username};
+use markt_domain::ports::clock::Clock as _;
+use markt_domain::role::Role;
+use markt_domain::session::{Session, SessionSecret, Transport};
+use markt_domain::user::{NewBuyer, NewSeller, NewUser, SessionEpoch, UserId};
+
+use crate::clock::MovableClock;
+use crate::entropy::MachineEntropy;
+
+/// The present, in whole milliseconds.
+#[must_use]
+pub fn now() -> Timestamp {
+    MovableClock::at_present().now()
+}
+
+/// A user id that nobody has.
+#[must_use]
+pub fn user_id() -> UserId {
+    UserId::generate(&MachineEntropy)
+}
+
+/// A session of this user that began just now, lives for a week unused and a month at most.
+#[must_use]
+pub fn session(user: &UserId) -> Session {
+    let now = now();
+    Session {
+        id: SessionSecret::generate(&MachineEntropy).id(),
+        user_id: user.clone(),
+        epoch: SessionEpoch(0),
+        current_role: Role::Buyer,
+        created_at: now,
+        last_activity: now,
+        authenticated_at: now,
+        remember: true,
+        transport: Transport::Cookie,
+        client: Client::new("192.0.2.7".parse().unwrap(), "Mozilla/5.0 \"quoted\" \\ 日本語"),
+        idle_expires_at: now.plus(Duration::from_secs(7 * 24 * 3600)),
+        expires_at: now.plus(Duration::from_secs(30 * 24 * 3600)),
+    }
+}
+
+/// A buyer to be made, with a name and an address that nobody has.
+#[must_use]
+pub fn new_buyer() -> NewUser {
+    let id = user_id();
+    let tail = id.as_str()["USR_".len()..].to_lowercase();
+    NewUser {
+        email: EmailAddress::parse(&format!("{tail}@example.com")).unwrap(),
+        email_verified: false,
+        username: Username::parse(&format!("u_{tail}")).unwrap(),
+        password_hash: PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA".into()),
+        phone_number: None,
+        address: None,
+        buyer: Some(NewBuyer { buyername: "Ann".into(), shipping_address: None }),
+        seller: None,
+        created_at: now(),
+        id,
+    }
+}
+
+/// A seller to be made, without categories, with a name and an address that nobody has.
+#[must_use]
+pub fn new_seller() -> NewUser {
+    let shop = NewSeller {
+        shop_name: "Ann's Shop".into(),
+        description: "Fine things".into(),
+        policies: None,
+        category_ids: Vec::new(),
+    };
+    NewUser { buyer: None, seller: Some(shop), ..new_buyer() }
+}
