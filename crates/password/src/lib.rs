@@ -1,0 +1,97 @@
+//! Password hashing on threads of its own.
+//!
+//! New hashes are argon2id, as PHC strings. The hashes of the system before, passlib's `$pbkdf2-sha256$…`, are verified
+//! and reported as outdated, so that they are replaced at the next login.
+//!
+//! A fixed number of threads does the work, each in a block of memory of its own that is used again and again: what a
+//! flood of logins can cost is known beforehand, and the threads that serve requests never hash.
+
+mod argon2id;
+mod legacy;
+mod workers;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use markt_domain::credentials::{Password, PasswordHash};
+use markt_domain::ports::entropy::Entropy;
+use markt_domain::ports::password_hasher::{HashingError, PasswordHasher, Verdict};
+
+use argon2id::Argon2id;
+use workers::Workers;
+
+/// What a hash costs, and how many are made at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// The memory of one hash, in KiB.
+    pub memory_kib: u32,
+    /// The passes over it.
+    pub iterations: u32,
+    /// The lanes in it. They are filled one after another, by one thread.
+    pub parallelism: u32,
+    /// How many hashes are made at once: so many threads, each with its memory.
+    pub max_concurrent: NonZeroUsize,
+    /// How many may wait; more are refused at once.
+    pub max_queued: usize,
+    /// Whether hashes of other forms or costs are reported as outdated.
+    pub upgrade: bool,
+}
+
+/// The cost of a hash is out of argon2's bounds.
+#[derive(Debug, thiserror::Error)]
+#[error("password.memory_kib, password.iterations, password.parallelism: argon2 refuses these costs: {0}")]
+pub struct InvalidCost(argon2::Error);
+
+/// Hashes and verifies passwords.
+pub struct Hasher {
+    argon2id: Arc<Argon2id>,
+    workers: Workers,
+    entropy: Arc<dyn Entropy>,
+    upgrade: bool,
+}
+
+impl Hasher {
+    /// Starts the threads. They end with the hasher.
+    ///
+    /// # Errors
+    /// If the cost is out of bounds.
+    pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Result<Self, InvalidCost> {
+        let argon2id = Argon2id::new(cost).map_err(InvalidCost)?;
+        Ok(Self {
+            argon2id: Arc::new(argon2id),
+            workers: Workers::start(cost.max_concurrent, cost.max_queued),
+            entropy,
+            upgrade: cost.upgrade,
+        })
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for Hasher {
+    async fn hash(&self, password: &Password) -> Result<PasswordHash, HashingError> {
+        let argon2id = Arc::clone(&self.argon2id);
+        let password = password.clone();
+        let mut salt = [0_u8; 16];
+        self.entropy.fill(&mut salt);
+        self.workers.run(move |memory| argon2id.hash(&password, &salt, memory)).await?
+    }
+
+    async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, HashingError> {
+        let argon2id = Arc::clone(&self.argon2id);
+        let password = password.clone();
+        let hash = hash.cloned();
+        let upgrade = self.upgrade;
+        let verdict = self.workers.run(move |memory| match hash {
+            Some(hash) if legacy::is_legacy(&hash) => legacy::verify(&password, &hash),
+            hash => argon2id.verify(&password, hash.as_ref(), memory),
+        });
+        Ok(match verdict.await?? {
+            Verdict::RightButOutdated if !upgrade => Verdict::Right,
+            verdict => verdict,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
