@@ -1,0 +1,78 @@
+//! The codes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use markt_domain::Timestamp;
+use markt_domain::code::CodePurpose;
+use markt_domain::credentials::PasswordHash;
+use markt_domain::ports::StoreError;
+use markt_domain::ports::clock::Clock;
+use markt_domain::ports::code_store::{CodeStore, StoredCode};
+use markt_domain::user::UserId;
+
+use crate::connection::Connections;
+use crate::errors::store_error;
+use crate::session_store::time_to_live;
+use crate::{keys, scripts};
+
+/// Keeps codes in Redis, as told in [`keys`].
+#[derive(Clone)]
+pub struct RedisCodeStore {
+    connections: Connections,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisCodeStore {
+    pub(crate) fn new(connections: Connections, clock: Arc<dyn Clock>) -> Self {
+        Self { connections, clock }
+    }
+}
+
+#[async_trait]
+impl CodeStore for RedisCodeStore {
+    async fn put(&self, user: &UserId, purpose: CodePurpose, code: &StoredCode) -> Result<(), StoreError> {
+        scripts::run(
+            &self.connections,
+            &scripts::PUT_CODE,
+            vec![keys::code(user, purpose)],
+            vec![
+                code.hash.expose().into(),
+                i64::from(code.tries_left).into(),
+                code.expires_at.unix_milliseconds().into(),
+                time_to_live(code.expires_at, self.clock.now()).into(),
+            ],
+        )
+        .await
+        .map_err(|error| store_error("put code", error))
+    }
+
+    async fn take_try(
+        &self,
+        user: &UserId,
+        purpose: CodePurpose,
+        now: Timestamp,
+    ) -> Result<Option<PasswordHash>, StoreError> {
+        let hash: Option<String> = scripts::run(
+            &self.connections,
+            &scripts::TAKE_TRY,
+            vec![keys::code(user, purpose)],
+            vec![now.unix_milliseconds().into()],
+        )
+        .await
+        .map_err(|error| store_error("take a code's try", error))?;
+        Ok(hash.map(PasswordHash::new))
+    }
+
+    async fn redeem(&self, user: &UserId, purpose: CodePurpose, hash: &PasswordHash) -> Result<bool, StoreError> {
+        let redeemed: u64 = scripts::run(
+            &self.connections,
+            &scripts::REDEEM,
+            vec![keys::code(user, purpose)],
+            vec![hash.expose().into()],
+        )
+        .await
+        .map_err(|error| store_error("redeem code", error))?;
+        Ok(redeemed > 0)
+    }
+}

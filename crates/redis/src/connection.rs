@@ -1,0 +1,189 @@
+//! The connections: how they are opened, kept and given up on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fred::clients::{Client, Pool, WithOptions};
+use fred::error::{Error, ErrorKind};
+use fred::interfaces::ClientLike;
+use fred::types::config::{
+    Config, ConnectionConfig, Options, PerformanceConfig, ReconnectError, ReconnectPolicy, TcpConfig,
+    UnresponsiveConfig,
+};
+use fred::types::{ConnectHandle, RespVersion};
+use markt_domain::ports::StoreError;
+use socket2::TcpKeepalive;
+
+use crate::errors::{ConnectError, store_error};
+use crate::url::{InvalidRedisUrl, RedisUrl};
+
+/// The first and the longest pause before connecting anew, in milliseconds.
+const RECONNECT_DELAY: (u32, u32) = (20, 500);
+
+/// How long a connection whose task ended, which it never should, is left alone.
+const REVIVAL_DELAY: Duration = Duration::from_secs(1);
+
+/// How to connect.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectOptions {
+    /// The number of connections; commands take turns on them, any number at once.
+    pub connections: usize,
+    /// How long a command may take, waiting for its turn included.
+    pub command_timeout: Duration,
+    /// How long connecting may take, TLS included, and then each step of logging in.
+    pub connect_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    /// 4 connections, 1 second, 2 seconds.
+    fn default() -> Self {
+        Self { connections: 4, command_timeout: Duration::from_secs(1), connect_timeout: Duration::from_secs(2) }
+    }
+}
+
+/// A few connections to one Redis.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pool: Pool,
+    options: Options,
+    closing: Arc<AtomicBool>,
+}
+
+impl Connections {
+    pub(crate) async fn open(url: &RedisUrl, options: ConnectOptions) -> Result<Self, ConnectError> {
+        if options.connections == 0 {
+            return Err(ConnectError::NoConnections);
+        }
+        let pool = Pool::new(
+            config(url)?,
+            Some(performance(options)),
+            Some(connection(options)),
+            Some(reconnect_policy()),
+            options.connections,
+        )
+        .map_err(|source| connect_error(url, source))?;
+        let mut tasks = Vec::with_capacity(options.connections);
+        for client in pool.clients() {
+            match client.init().await {
+                Ok(task) => tasks.push((client.clone(), task)),
+                Err(source) => {
+                    for (client, _) in tasks {
+                        // It is given up on as it is.
+                        let _ = client.quit().await;
+                    }
+                    return Err(connect_error(url, source));
+                }
+            }
+        }
+        let closing = Arc::new(AtomicBool::new(false));
+        for (client, task) in tasks {
+            tokio::spawn(keep_alive(client, task, Arc::clone(&closing)));
+        }
+        Ok(Self { pool, options: command_options(options), closing })
+    }
+
+    /// The connection whose turn it is, if possible one that is up.
+    ///
+    /// Taken from the pool once for each command: the pool itself would take turns several times while it sends one,
+    /// and could end up sending all of them over the same connection.
+    pub(crate) fn next(&self) -> WithOptions<Client> {
+        self.pool.next_connected().with_options(&self.options)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let answer: Result<(), Error> = self.next().ping(None).await;
+        answer.map_err(|error| store_error("ping Redis", error))
+    }
+
+    pub(crate) async fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        // A connection that is down is closed enough.
+        let _ = self.pool.quit().await;
+    }
+}
+
+/// Runs for as long as the connection is wanted. fred connects anew by itself, until it meets an error that it takes
+/// for a mistake in the configuration; what was right at the start is right again at some time.
+async fn keep_alive(client: Client, mut task: ConnectHandle, closing: Arc<AtomicBool>) {
+    loop {
+        let end = task.await;
+        if closing.load(Ordering::Relaxed) {
+            return;
+        }
+        tracing::error!(?end, "a connection to Redis was given up on; it is opened anew");
+        tokio::time::sleep(REVIVAL_DELAY).await;
+        task = client.connect();
+    }
+}
+
+fn config(url: &RedisUrl) -> Result<Config, ConnectError> {
+    let parsed = Config::from_url(url.expose()).map_err(|error| match error.kind() {
+        // What is wrong with the certificates of this machine has nothing to do with the address.
+        ErrorKind::Tls => connect_error(url, error),
+        // fred's words may repeat a part of the address, and so a password.
+        _ => InvalidRedisUrl("its port, database, nodes or sentinelServiceName are missing or wrong").into(),
+    })?;
+    Ok(Config {
+        version: RespVersion::RESP3,
+        // A Redis that is away at the start is told of, instead of waited for.
+        fail_fast: true,
+        ..parsed
+    })
+}
+
+fn performance(options: ConnectOptions) -> PerformanceConfig {
+    PerformanceConfig { default_command_timeout: options.command_timeout, ..PerformanceConfig::default() }
+}
+
+fn connection(options: ConnectOptions) -> ConnectionConfig {
+    let patience = options.command_timeout * 2;
+    ConnectionConfig {
+        connection_timeout: options.connect_timeout,
+        internal_command_timeout: options.connect_timeout,
+        max_command_attempts: 1,
+        // What waits is bounded in time already. A bound in number would hold for fred's own reconnecting too, and
+        // running into it would end the connection for good.
+        max_command_buffer_len: 0,
+        reconnect_on_auth_error: true,
+        reconnect_errors: vec![
+            ReconnectError::ClusterDown,
+            ReconnectError::Loading,
+            ReconnectError::MasterDown,
+            ReconnectError::ReadOnly,
+        ],
+        // A server that hangs is noticed by fred once nothing was sent to it for a while; one that is gone without a
+        // word by the kernel, even under load. An idle connection shows that it lives, to firewalls also.
+        unresponsive: UnresponsiveConfig { max_timeout: Some(patience), interval: patience / 4 },
+        tcp: TcpConfig {
+            nodelay: Some(true),
+            keepalive: Some(
+                TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5)),
+            ),
+            #[cfg(target_os = "linux")]
+            user_timeout: Some(patience),
+            ..TcpConfig::default()
+        },
+        ..ConnectionConfig::default()
+    }
+}
+
+fn reconnect_policy() -> ReconnectPolicy {
+    let (first, longest) = RECONNECT_DELAY;
+    let mut policy = ReconnectPolicy::new_exponential(0, first, longest, 2);
+    // Many processes that lost the same Redis don't all come back in the same moment.
+    policy.set_jitter(first);
+    policy
+}
+
+fn command_options(options: ConnectOptions) -> Options {
+    Options { max_attempts: Some(1), timeout: Some(options.command_timeout), fail_fast: true, ..Options::default() }
+}
+
+fn connect_error(url: &RedisUrl, source: Error) -> ConnectError {
+    let url = url.to_string();
+    match source.kind() {
+        ErrorKind::Auth => ConnectError::Refused { url, source },
+        _ => ConnectError::Unreachable { url, source },
+    }
+}

@@ -1,0 +1,75 @@
+//! What Redis' and fred's errors mean to callers.
+
+use fred::error::{Error, ErrorKind};
+use markt_domain::ports::StoreError;
+
+use crate::url::InvalidRedisUrl;
+
+/// Why there is no connection to Redis.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address can't be used.
+    #[error(transparent)]
+    Url(#[from] InvalidRedisUrl),
+    /// The number of connections is none.
+    #[error("there must be at least one connection to Redis")]
+    NoConnections,
+    /// Redis wants a user or a password, or other ones.
+    #[error("Redis at {url} refuses the user or the password")]
+    Refused {
+        /// The address, without passwords.
+        url: String,
+        /// What Redis said.
+        #[source]
+        source: Error,
+    },
+    /// Nobody answers there, or it isn't a Redis.
+    #[error("Redis at {url} can't be reached")]
+    Unreachable {
+        /// The address, without passwords.
+        url: String,
+        /// What happened.
+        #[source]
+        source: Error,
+    },
+}
+
+/// Tells what an error means that came instead of an answer to a command.
+///
+/// In doubt Redis is unavailable, since that is what may pass: while it loads its data, has become a replica, is out
+/// of memory or can't save, it says so with words of its own. Only what comes of the data itself is unreadable: a key
+/// of another type, a script that stumbled over a value, an answer of another shape.
+pub(crate) fn store_error(operation: &'static str, error: Error) -> StoreError {
+    let of_the_data = match error.kind() {
+        ErrorKind::InvalidArgument | ErrorKind::Parse | ErrorKind::NotFound => true,
+        ErrorKind::Unknown => error.details().starts_with("ERR "),
+        _ => false,
+    };
+    if of_the_data { StoreError::unreadable(operation, error) } else { StoreError::unavailable(operation, error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use markt_domain::ports::StoreErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_unavailable_and_what_comes_of_the_data_unreadable() {
+        for (kind, details, expected) in [
+            (ErrorKind::IO, "Connection closed.", StoreErrorKind::Unavailable),
+            (ErrorKind::Timeout, "Request timed out.", StoreErrorKind::Unavailable),
+            (ErrorKind::Canceled, "Connection closed unexpectedly.", StoreErrorKind::Unavailable),
+            (ErrorKind::Auth, "NOAUTH Authentication required.", StoreErrorKind::Unavailable),
+            (ErrorKind::Unknown, "LOADING Redis is loading the dataset", StoreErrorKind::Unavailable),
+            (ErrorKind::Unknown, "OOM command not allowed", StoreErrorKind::Unavailable),
+            (ErrorKind::Unknown, "READONLY You can't write", StoreErrorKind::Unavailable),
+            (ErrorKind::InvalidArgument, "WRONGTYPE Operation", StoreErrorKind::Unreadable),
+            (ErrorKind::Parse, "Could not convert to string.", StoreErrorKind::Unreadable),
+            (ErrorKind::Unknown, "ERR user_script:3: attempt", StoreErrorKind::Unreadable),
+        ] {
+            let error = store_error("find session", Error::new(kind, details));
+            assert_eq!(error.kind, expected, "{details}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Sessions and codes in Redis.
+//!
+//! [`RedisStores::connect`] opens the connections; [`RedisStores::sessions`] and [`RedisStores::codes`] are the stores
+//! over them. What stands in Redis, and for how long, is told in [`keys`]; a session's JSON in `record.rs`.
+//!
+//! # Invariants
+//!
+//! - `find` is one `GET`. Every write that touches several keys is one Lua script, whose work is bounded by the one
+//!   user's sessions. There is no `KEYS` and no `SCAN`.
+//! - No command is sent twice: after a lost connection nobody knows whether it was carried out, and a `create` that was
+//!   repeated would find its own session in the way. The caller is told that Redis is unavailable, within
+//!   [`ConnectOptions::command_timeout`], and decides.
+//! - Nothing is kept without an end: each key has a TTL.
+//! - Needs Redis 6.0 or later (RESP3, `KEEPTTL`).
+
+mod code_store;
+mod connection;
+mod errors;
+pub mod keys;
+mod record;
+mod scripts;
+mod session_store;
+mod url;
+
+use std::sync::Arc;
+
+use markt_domain::ports::StoreError;
+use markt_domain::ports::clock::Clock;
+
+pub use crate::code_store::RedisCodeStore;
+pub use crate::connection::ConnectOptions;
+pub use crate::errors::ConnectError;
+pub use crate::session_store::RedisSessionStore;
+pub use crate::url::{InvalidRedisUrl, RedisUrl};
+
+use crate::connection::Connections;
+
+/// The stores of one Redis, over the same few connections. A clone shares them.
+#[derive(Clone)]
+pub struct RedisStores {
+    connections: Connections,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisStores {
+    /// Connects to the Redis at this address, and waits until it can be used. From then on lost connections come back
+    /// by themselves.
+    ///
+    /// The clock tells how long what is kept has to live. The connections live on tasks of the present Tokio runtime,
+    /// until they are [closed](Self::close) or it ends.
+    ///
+    /// # Errors
+    /// If Redis can't be reached, or refuses us, or isn't one: says where and why, and holds no password. Call again
+    /// to try again.
+    pub async fn connect(url: &RedisUrl, options: ConnectOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
+        let connections = Connections::open(url, options).await?;
+        Ok(Self { connections, clock })
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> RedisSessionStore {
+        RedisSessionStore::new(self.connections.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The codes.
+    #[must_use]
+    pub fn codes(&self) -> RedisCodeStore {
+        RedisCodeStore::new(self.connections.clone(), Arc::clone(&self.clock))
+    }
+
+    /// Asks Redis for a sign of life.
+    ///
+    /// # Errors
+    /// If there is none within [`ConnectOptions::command_timeout`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.connections.ping().await
+    }
+
+    /// Closes the connections, after what is under way. The stores can't be used any more.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+}
