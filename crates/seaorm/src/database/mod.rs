@@ -1,0 +1,132 @@
+//! The connection to the database: one handle for both kinds.
+
+mod postgres;
+mod sqlite;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use markt_domain::ports::StoreError;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+
+use crate::errors::store_error;
+
+/// A pool of connections to the database. Cheap to clone; the clones share the pool.
+#[derive(Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    /// The same as `reader` with PostgreSQL. With SQLite, which has one writer at a time, a pool of one connection:
+    /// writers wait for it in the order of their coming, instead of polling the file's lock.
+    writer: DatabaseConnection,
+    /// How long an operation may take at most.
+    deadline: Duration,
+}
+
+/// Why the database could not be connected at the start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL names neither of the two databases. The text is its scheme.
+    #[error("the database URL begins with {0:?}: it must be sqlite:// or postgres://")]
+    UnknownScheme(String),
+    /// The URL is of a known database, but wrong.
+    #[error("the database URL can't be understood: {0}")]
+    Malformed(String),
+    /// SQLite in memory would forget everything at each restart.
+    #[error("the database URL names no file: SQLite in memory would forget every user and session")]
+    InMemory,
+    /// The folder for SQLite's file can't be made.
+    #[error("the folder {} for the database can't be made", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The database doesn't answer, or refuses. The text is the driver's.
+    #[error("the database can't be connected: {0}")]
+    Unreachable(String),
+}
+
+impl Database {
+    /// Connects to `sqlite://path` or `postgres://…` (`postgresql://…`), and makes sure that it answers.
+    ///
+    /// Doesn't wait for a database that isn't there: whoever starts the service sees at once what is wrong. Once
+    /// connected, a database may go and come back.
+    ///
+    /// # Errors
+    /// If the URL is wrong, or the database doesn't answer within two seconds.
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => sqlite::connect(url).await,
+            Some(("postgres" | "postgresql", _)) => postgres::connect(url).await,
+            Some((scheme, _)) => Err(ConnectError::UnknownScheme(scheme.to_owned())),
+            None => Err(ConnectError::UnknownScheme(String::new())),
+        }
+    }
+
+    /// Whether the database answers, for the readiness check.
+    ///
+    /// # Errors
+    /// If it doesn't, in time.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.bounded("ping database", self.reader.ping()).await
+    }
+
+    /// Closes the pool, once what is under way is done. Everything later is *unavailable*.
+    pub async fn close(&self) {
+        for connection in [&self.reader, &self.writer] {
+            if let Err(error) = connection.close_by_ref().await {
+                tracing::warn!(error = %store_error("close database", &error), "the database was not closed in order");
+            }
+        }
+    }
+
+    /// What reads go through.
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// What writes of a single statement go through.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Which of the two databases it is.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// Begins a transaction that writes. Dropped without `commit`, it is rolled back.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        // A transaction that begins as a reader can't become a writer once another process has written: IMMEDIATE
+        // waits for the lock instead (PostgreSQL knows no such mode, and ignores it).
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Waits for an operation, but no longer than a caller should.
+    pub(crate) async fn bounded<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.deadline, pin!(work)).await {
+            Ok(result) => result.map_err(|error| store_error(operation, &error)),
+            Err(elapsed) => Err(StoreError::unavailable(operation, elapsed)),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("backend", &self.backend()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,24 @@
+//! Users, sessions and codes in SQLite or PostgreSQL.
+//!
+//! One [`Database`] is connected at the start; [`SeaOrmUserStore`], [`SeaOrmSessionStore`] and [`SeaOrmCodeStore`] are
+//! handles on it, cheap to clone. Users live in the tables of the Markt application, which are taken over as they are;
+//! what is this service's own has the prefix `auth_` (see [`migrate`]).
+//!
+//! Everything but [`migrate`] is bounded in time: a database that is gone or frozen is *unavailable* within two
+//! seconds (five with SQLite, where only a long queue of writers can take that long).
+
+mod code_store;
+mod database;
+mod entities;
+mod errors;
+mod migrations;
+mod session_store;
+mod sweeper;
+mod time;
+mod user_store;
+
+pub use code_store::SeaOrmCodeStore;
+pub use database::{ConnectError, Database};
+pub use migrations::{MigrateError, migrate, pending_migrations};
+pub use session_store::SeaOrmSessionStore;
+pub use user_store::SeaOrmUserStore;

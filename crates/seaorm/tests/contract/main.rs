@@ -1,0 +1,27 @@
+//! The adapter over real databases: the contracts of its three ports, and what is its own.
+//!
+//! PostgreSQL is the server that `TEST_DATABASE_URL` names; each test makes a database of its own on it.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that can't go on says so by a panic"
+)]
+
+mod availability;
+mod fixture;
+mod migrations;
+mod sweeper;
+mod takeover;
+mod users;
+mod writers;
+
+use fixture::Fixture;
+use markt_test_support::{code_store_contract, session_store_contract, user_store_contract};
+
+user_store_contract!(users_over_sqlite, Fixture::sqlite());
+user_store_contract!(users_over_postgres, Fixture::postgres());
+session_store_contract!(sessions_over_sqlite, Fixture::sqlite());
+session_store_contract!(sessions_over_postgres, Fixture::postgres());
+code_store_contract!(codes_over_sqlite, Fixture::sqlite());
+code_store_contract!(codes_over_postgres, Fixture::postgres());

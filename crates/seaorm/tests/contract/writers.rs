@@ -1,0 +1,103 @@
+//! Many writers at once.
+
+use std::sync::Arc;
+
+use markt_domain::Timestamp;
+use markt_domain::ports::session_store::{Creation, SessionStore as _};
+use markt_domain::ports::user_store::UserStore as _;
+use markt_domain::user::UserVersion;
+use markt_seaorm::{Database, SeaOrmSessionStore, SeaOrmUserStore};
+use markt_test_support::contracts::session_store::SessionStoreFixture as _;
+use markt_test_support::fixtures;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::fixture::Fixture;
+
+/// SQLite has one writer at a time: nobody may be told that it is busy. Half of them write as the command line does,
+/// from another process: past the service's own queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_writers_at_once_all_succeed() {
+    const WRITERS: usize = 50;
+    for fixture in Fixture::both().await {
+        let other_process = Database::connect(fixture.server.url()).await.unwrap();
+        let start = Arc::new(Barrier::new(WRITERS));
+        let mut tasks = JoinSet::new();
+        for number in 0..WRITERS {
+            let database = if number % 2 == 0 { &fixture.database } else { &other_process };
+            let (users, sessions) = (SeaOrmUserStore::new(database.clone()), SeaOrmSessionStore::new(database.clone()));
+            let start = Arc::clone(&start);
+            tasks.spawn(async move {
+                start.wait().await;
+                let new = fixtures::new_seller();
+                users.create(&new).await.unwrap();
+                let version = users.record_login(&new.id, fixtures::now()).await.unwrap().unwrap();
+                let session = fixtures::session(&new.id);
+                assert_eq!(sessions.create(&session, version).await.unwrap(), Creation::Created);
+                assert!(sessions.find(&session.id).await.unwrap().is_some());
+                assert!(sessions.delete(&session.id).await.unwrap());
+            });
+        }
+        while let Some(finished) = tasks.join_next().await {
+            finished.unwrap();
+        }
+        let raw = fixture.server.raw().await;
+        assert_eq!(raw.count("users").await, 50);
+        assert_eq!(raw.count("auth_sessions").await, 0);
+    }
+}
+
+/// In one database, nobody needs to tell the session store: the join does.
+#[tokio::test]
+async fn a_change_of_the_user_shows_in_the_sessions_without_being_told() {
+    for fixture in Fixture::both().await {
+        let (user, state) = fixture.new_user().await;
+        let session = fixtures::session(&user);
+        fixture.sessions().create(&session, state.version).await.unwrap();
+        let version = fixture.users().record_login(&user, fixtures::now()).await.unwrap().unwrap();
+        assert!(version > state.version);
+        let found = fixture.sessions().find(&session.id).await.unwrap().unwrap();
+        assert_eq!(found.user_version, version);
+    }
+}
+
+/// Even before they are deleted.
+#[tokio::test]
+async fn sessions_are_dead_from_the_moment_that_a_new_epoch_begins() {
+    for fixture in Fixture::both().await {
+        let (user, state) = fixture.new_user().await;
+        let session = fixtures::session(&user);
+        fixture.sessions().create(&session, state.version).await.unwrap();
+        fixture.users().begin_session_epoch(&user).await.unwrap();
+        assert_eq!(fixture.sessions().find(&session.id).await.unwrap(), None);
+        assert_eq!(
+            fixture.sessions().create(&fixtures::session(&user), UserVersion(9)).await.unwrap(),
+            Creation::Superseded
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_outlives_the_connection() {
+    for fixture in Fixture::both().await {
+        let (user, state) = fixture.new_user().await;
+        let session = fixtures::session(&user);
+        fixture.sessions().create(&session, state.version).await.unwrap();
+        fixture.database.close().await;
+        let database = Database::connect(fixture.server.url()).await.unwrap();
+        let found = SeaOrmSessionStore::new(database).find(&session.id).await.unwrap();
+        assert_eq!(found.unwrap().session, session);
+    }
+}
+
+#[tokio::test]
+async fn times_before_the_epoch_and_far_away_are_kept() {
+    for fixture in Fixture::both().await {
+        let (user, state) = fixture.new_user().await;
+        let mut session = fixtures::session(&user);
+        session.created_at = Timestamp::from_unix_milliseconds(-1);
+        session.expires_at = Timestamp::from_unix_milliseconds(i64::MAX);
+        fixture.sessions().create(&session, state.version).await.unwrap();
+        assert_eq!(fixture.sessions().find(&session.id).await.unwrap().unwrap().session, session);
+    }
+}
