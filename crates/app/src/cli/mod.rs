@@ -1,0 +1,114 @@
+//! The command line.
+
+mod config;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Sources};
+use crate::{http, telemetry, wiring};
+
+/// Session authentication for the Markt marketplace and apps like it.
+#[derive(Parser)]
+#[command(name = "markt-auth", version, about)]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where the configuration comes from.
+#[derive(Args)]
+struct SettingFlags {
+    /// The configuration file; markt-auth.toml, if it is there, without this.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets a key of the configuration; can be repeated.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves (the default).
+    Serve {
+        /// Makes demo accounts if there are no users, and prints a tour. Not in production.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Brings the database's schema up to date.
+    Migrate,
+    /// Prints the effective configuration, secrets hidden.
+    Config {
+        /// In JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the OpenAPI document.
+    Openapi,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// What a command ends with: nothing more to say, or an error for standard error.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Runs the command line. Exit codes: 0, 1 for a finding or a refusal, 2 for wrong usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("markt-auth: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    if let Some(Command::Openapi) = cli.command {
+        println!("{}", http::openapi_document());
+        return Ok(());
+    }
+    let config = Config::load(&Sources::from_process(cli.settings.config, cli.settings.set))?;
+    match cli.command.unwrap_or(Command::Serve { demo: false }) {
+        Command::Serve { demo } => {
+            telemetry::init(&config.telemetry);
+            runtime()?.block_on(serve::serve(&config, demo))
+        }
+        Command::Migrate => {
+            telemetry::init(&config.telemetry);
+            runtime()?.block_on(wiring::migrate(&config))?;
+            println!("The schema of {} is up to date.", config.database_url);
+            Ok(())
+        }
+        Command::Config { json } => config::print(&config, json),
+        Command::Openapi => Ok(()),
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// An error with all that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    line
+}

@@ -1,0 +1,67 @@
+//! `markt-auth serve`
+
+use std::sync::Arc;
+
+use super::Outcome;
+use crate::application::Application;
+use crate::config::Config;
+use crate::config::values::{Environment, Value as _};
+use crate::demo;
+use crate::system::{SystemClock, SystemEntropy};
+use crate::wiring::Surroundings;
+
+/// Keys that are read and checked, but that nothing depends on yet.
+const WITHOUT_EFFECT: [&str; 5] = ["session.binding.", "session.near_cache.", "limits.", "jwt.", "telemetry.otlp_"];
+
+/// Serves until the process is told to end.
+pub async fn serve(config: &Config, with_demo: bool) -> Outcome {
+    if with_demo && config.env == Environment::Production {
+        return Err("--demo: not in production, where everybody would know the accounts' password".into());
+    }
+    warn_of_keys_without_effect(config);
+    let surroundings = Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let application = Application::build(config, &surroundings, with_demo).await?;
+    let address = application.address()?;
+    tracing::info!(
+        %address,
+        admin_address = %application.admin_address()?,
+        env = config.env.as_str(),
+        users = %config.database_url,
+        sessions = %config.redis_url.as_ref().unwrap_or(&config.database_url),
+        "serving"
+    );
+    if with_demo {
+        println!("{}", demo::tour(address));
+    }
+    application.run(told_to_end()?).await?;
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn warn_of_keys_without_effect(config: &Config) {
+    let set = config.shown.iter().filter(|shown| shown.origin != "default");
+    for shown in set.filter(|shown| WITHOUT_EFFECT.iter().any(|prefix| shown.key.starts_with(prefix))) {
+        tracing::warn!(key = shown.key, value = shown.value.clone().shown(), "has no effect in this version");
+    }
+}
+
+/// Done at the first SIGINT (Ctrl-C) or SIGTERM.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("ending: requests under way are finished");
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        let _signal = tokio::signal::ctrl_c().await;
+    })
+}

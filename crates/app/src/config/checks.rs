@@ -1,0 +1,154 @@
+//! What is wrong with a configuration as a whole, though each value is allowed.
+
+use markt_domain::credentials::EmailAddress;
+
+use super::values::{AuthMode, Environment, JwtAlgorithm, MailTransport, SameSite};
+use super::{Config, ConfigErrors, MAX_USER_CACHE_TTL};
+
+/// The shortest secret for HS256 (RFC 7518, section 3.2), in bytes.
+const MIN_SECRET: usize = 32;
+
+/// Checks a configuration as a whole.
+pub(super) fn check(config: &Config) -> Result<(), ConfigErrors> {
+    let mut errors = ConfigErrors::default();
+    check_urls(config, &mut errors);
+    check_session(config, &mut errors);
+    check_cookie(config, &mut errors);
+    check_mode(config, &mut errors);
+    check_mail(config, &mut errors);
+    if config.env == Environment::Production {
+        check_production(config, &mut errors);
+    }
+    errors.into_result(())
+}
+
+impl ConfigErrors {
+    fn refuse_if(&mut self, wrong: bool, error: &str) {
+        if wrong {
+            self.0.push(error.to_owned());
+        }
+    }
+}
+
+fn check_urls(config: &Config, errors: &mut ConfigErrors) {
+    let url = &config.database_url;
+    if !matches!(url.scheme(), "sqlite" | "postgres" | "postgresql") {
+        errors.0.push(format!("database_url = \"{url}\": must begin with sqlite:// or postgres://"));
+    }
+    let Some(url) = &config.redis_url else { return };
+    match url.scheme() {
+        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" => {}
+        "redis-cluster" | "rediss-cluster" => errors.0.push(format!(
+            "redis_url = \"{url}\": this version knows no clusters yet; must begin with redis://, rediss:// or \
+             redis-sentinel://"
+        )),
+        _ => errors.0.push(format!("redis_url = \"{url}\": must begin with redis://, rediss:// or redis-sentinel://")),
+    }
+}
+
+fn check_session(config: &Config, errors: &mut ConfigErrors) {
+    let session = &config.session;
+    errors.refuse_if(
+        session.idle_timeout > session.absolute_timeout
+            || session.idle_timeout_not_remembered > session.absolute_timeout,
+        "session.idle_timeout, session.idle_timeout_not_remembered: must not be longer than session.absolute_timeout, \
+         which ends every session",
+    );
+    errors.refuse_if(
+        session.touch_interval >= session.idle_timeout || session.touch_interval >= session.idle_timeout_not_remembered,
+        "session.touch_interval: must be shorter than the idle timeouts, or sessions in use would expire",
+    );
+    errors.refuse_if(
+        session.user_cache_ttl > MAX_USER_CACHE_TTL,
+        "session.user_cache_ttl: must be 1h at most, since changes to users are kept track of for that long",
+    );
+}
+
+fn check_cookie(config: &Config, errors: &mut ConfigErrors) {
+    let cookie = &config.cookie;
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if cookie.name.is_empty() || !cookie.name.bytes().all(token) {
+        errors.0.push(format!(
+            "cookie.name = {:?}: must be a token of RFC 6265: letters, digits and !#$%&'*+-.^_`|~",
+            cookie.name
+        ));
+    }
+    let name = cookie.name.to_ascii_lowercase();
+    errors.refuse_if(
+        name.starts_with("__host-") && (!cookie.secure || cookie.domain.is_some()),
+        "cookie.name: a name with __Host- needs cookie.secure = true and no cookie.domain, or browsers drop the cookie",
+    );
+    errors.refuse_if(
+        name.starts_with("__secure-") && !cookie.secure,
+        "cookie.name: a name with __Secure- needs cookie.secure = true, or browsers drop the cookie",
+    );
+    errors.refuse_if(
+        cookie.same_site == SameSite::None && !cookie.secure,
+        "cookie.same_site = \"None\": needs cookie.secure = true, or browsers drop the cookie",
+    );
+    errors.refuse_if(
+        cookie.partitioned && !cookie.secure,
+        "cookie.partitioned = \"true\": needs cookie.secure = true, or browsers drop the cookie",
+    );
+    let domain = |text: &str| {
+        let text = text.strip_prefix('.').unwrap_or(text);
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+    };
+    if let Some(wrong) = cookie.domain.as_ref().filter(|text| !domain(text)) {
+        errors.0.push(format!("cookie.domain = {wrong:?}: must be a domain, such as example.com"));
+    }
+}
+
+fn check_mode(config: &Config, errors: &mut ConfigErrors) {
+    let mode = config.auth.mode;
+    if mode != AuthMode::Session {
+        errors.0.push(format!("auth.mode = {:?}: this version knows sessions only; must be session", mode.as_str()));
+    }
+}
+
+fn check_mail(config: &Config, errors: &mut ConfigErrors) {
+    let mail = &config.mail;
+    errors.refuse_if(
+        mail.transport == MailTransport::Smtp && mail.smtp_url.is_none(),
+        "mail.smtp_url: must be set where mail.transport is smtp, such as smtps://user:password@mail.example.com",
+    );
+    if let Some(url) = mail.smtp_url.as_ref().filter(|url| !matches!(url.scheme(), "smtp" | "smtps")) {
+        errors.0.push(format!("mail.smtp_url = \"{url}\": must begin with smtp:// or smtps://"));
+    }
+    if !is_mailbox(&mail.from) {
+        errors.0.push(format!("mail.from = {:?}: must be a mailbox, such as Markt <no-reply@example.com>", mail.from));
+    }
+}
+
+/// An address, alone or in angle brackets behind a name.
+fn is_mailbox(text: &str) -> bool {
+    let bracketed = text.strip_suffix('>').and_then(|text| text.rsplit_once('<')).map(|(_, address)| address);
+    EmailAddress::parse(bracketed.unwrap_or(text)).is_ok()
+}
+
+fn check_production(config: &Config, errors: &mut ConfigErrors) {
+    errors.refuse_if(
+        !config.cookie.secure,
+        "cookie.secure = \"false\": must be true in production, or the session travels in the clear",
+    );
+    errors.refuse_if(
+        config.database_url.scheme() == "sqlite" && !config.allow_embedded,
+        "database_url: SQLite serves one process only; in production use postgres://, or set allow_embedded = true \
+         (MARKT_ALLOW_EMBEDDED=true)",
+    );
+    errors.refuse_if(
+        config.mail.transport == MailTransport::File,
+        "mail.transport = \"file\": must be smtp in production, or nobody gets the codes",
+    );
+    for (key, issuer) in [("jwt", &config.jwt.own), ("jwt.legacy", &config.jwt.legacy)] {
+        let short = issuer.secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET);
+        if short && issuer.algorithm.is_none_or(|algorithm| algorithm == JwtAlgorithm::Hs256 || key == "jwt") {
+            errors.0.push(format!("{key}.secret: must be at least {MIN_SECRET} bytes in production (RFC 7518, 3.2)"));
+        }
+    }
+    let insecure =
+        config.cors_allowed_origins.iter().map(super::Origin::as_str).filter(|origin| origin.starts_with("http://"));
+    for origin in insecure {
+        errors.0.push(format!("cors.allowed_origins: {origin:?}: must be https:// in production"));
+    }
+}

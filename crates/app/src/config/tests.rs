@@ -1,0 +1,118 @@
+use super::*;
+
+fn load(environment: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::load(&Sources { environment, ..Sources::default() })
+}
+
+fn errors(environment: &[(&str, &str)]) -> String {
+    load(environment).map(drop).unwrap_err().to_string()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.bind.to_string(), "127.0.0.1:8000");
+    assert_eq!(config.admin_bind.to_string(), "127.0.0.1:9000");
+    assert_eq!(config.session.idle_timeout, 7 * DAY);
+    assert_eq!(config.limits.login_per_account, Rate::of(10, 15 * MINUTE));
+    assert_eq!(config.cors_allowed_origins.len(), 6);
+    assert!(!config.cookie.secure);
+    let shown = |key: &str| config.shown.iter().find(|shown| shown.key == key).unwrap().value.clone();
+    assert_eq!(shown("http.body_limit"), "64KiB");
+    assert_eq!(shown("session.idle_timeout_not_remembered"), "1d");
+    assert_eq!(shown("limits.login_per_ip"), "100/15m");
+}
+
+#[test]
+fn the_command_line_outdoes_the_environment_and_that_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let toml = "bind = '127.0.0.1:1'\nadmin_bind = '127.0.0.1:1'\n[session]\nidle_timeout = '1d'\nmax_per_user = 3\n\
+                [http]\ntrusted_proxies = ['10.0.0.0/8', '::1']\n";
+    std::fs::write(file.path(), toml).unwrap();
+    let config = Config::load(&Sources {
+        file: Some(file.path().into()),
+        environment: vec![
+            ("MARKT_BIND".into(), "127.0.0.1:2".into()),
+            ("MARKT_ADMIN_BIND".into(), "127.0.0.1:2".into()),
+            ("PATH".into(), "/bin".into()),
+        ],
+        flags: vec![("bind".into(), "127.0.0.1:3".into())],
+    })
+    .unwrap();
+    assert_eq!((config.bind.port(), config.admin_bind.port()), (3, 2));
+    assert_eq!((config.session.idle_timeout, config.session.max_per_user), (DAY, 3));
+    assert_eq!(config.http.trusted_proxies.len(), 2);
+}
+
+#[test]
+fn every_error_names_key_value_and_what_is_allowed() {
+    let message = errors(&[
+        ("MARKT_SESSION__IDLE_TIMEOUT", "a week"),
+        ("MARKT_COOKIE__SAME_SITE", "Loose"),
+        ("MARKT_SESSION__IDEL_TIMEOUT", "7d"),
+        ("MARKT_CORS__ALLOWED_ORIGINS", "https://app.example.com/"),
+        ("MARKT_LIMITS__LOGIN_PER_IP", "many"),
+    ]);
+    assert!(message.contains("session.idle_timeout = \"a week\" (MARKT_SESSION__IDLE_TIMEOUT): must be a duration"));
+    assert!(message.contains("cookie.same_site = \"Loose\""), "{message}");
+    assert!(message.contains("session.idel_timeout (MARKT_SESSION__IDEL_TIMEOUT, 2 characters): unknown key"));
+    assert!(message.contains("no slash at the end"), "{message}");
+    assert!(message.contains("10/15m"), "{message}");
+}
+
+#[test]
+fn production_says_all_that_is_insecure_at_once() {
+    let message = errors(&[
+        ("MARKT_ENV", "production"),
+        ("MARKT_COOKIE__SECURE", "false"),
+        ("MARKT_MAIL__TRANSPORT", "file"),
+        ("MARKT_JWT__SECRET", "dev-secret-key"),
+        ("MARKT_CORS__ALLOWED_ORIGINS", "http://app.example.com"),
+    ]);
+    for key in ["cookie.secure", "database_url", "mail.transport", "jwt.secret", "cors.allowed_origins"] {
+        assert!(message.contains(key), "{key} is missing from {message}");
+    }
+    assert!(!message.contains("dev-secret-key"), "{message}");
+}
+
+#[test]
+fn a_wildcard_origin_is_refused_everywhere() {
+    for origin in ["*", "https://*.example.com", "null", "app.example.com"] {
+        let message = errors(&[("MARKT_CORS__ALLOWED_ORIGINS", origin)]);
+        assert!(message.contains("cors.allowed_origins"), "{message}");
+    }
+}
+
+#[test]
+fn cookie_prefixes_are_held_against_the_other_keys() {
+    assert!(errors(&[("MARKT_COOKIE__NAME", "__Host-markt")]).contains("__Host-"));
+    assert!(errors(&[("MARKT_COOKIE__NAME", "__Secure-markt")]).contains("__Secure-"));
+    assert!(errors(&[("MARKT_COOKIE__SAME_SITE", "None")]).contains("cookie.secure"));
+    assert!(load(&[("MARKT_COOKIE__NAME", "__Host-markt"), ("MARKT_COOKIE__SECURE", "true")]).is_ok());
+}
+
+#[test]
+fn secrets_can_stand_in_files_and_are_never_shown() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "postgres://markt:hunter2@db/markt\n").unwrap();
+    let config = load(&[("MARKT_DATABASE_URL_FILE", file.path().to_str().unwrap()), ("MARKT_JWT__SECRET", "geheim")]);
+    let config = config.unwrap();
+    assert_eq!(config.database_url.expose(), "postgres://markt:hunter2@db/markt");
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("geheim"), "{shown}");
+    assert!(shown.contains("postgres://markt:***@db/markt"), "{shown}");
+}
+
+#[test]
+fn durations_are_read_and_shown_alike() {
+    use values::Value as _;
+    for text in ["500ms", "60s", "15m", "24h", "7d"] {
+        assert!(<Duration as values::Value>::parse(text).is_some(), "{text}");
+    }
+    for text in ["", "7", "d", "0s", "-1s", "1w", "1.5h", "99999999999d", "7 d"] {
+        assert_eq!(<Duration as values::Value>::parse(text), None, "{text}");
+    }
+    assert_eq!(Duration::from_millis(1500).shown(), "1500ms");
+    assert_eq!((36 * HOUR).shown(), "36h");
+}

@@ -1,0 +1,97 @@
+//! The secrets that a request brings.
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE};
+use markt_domain::session::SessionSecret;
+
+/// The most secrets that one request is asked about. A browser sends one; a client in transition may send two; who
+/// sends more is trying something.
+const MAX_SECRETS: usize = 4;
+
+/// A request brings more secrets than anybody has use for.
+pub struct TooManySecrets;
+
+/// The different secrets in a request's cookies of this name and, if `bearer` are taken, in its `Authorization`. What
+/// can't be a secret is passed over: it is no different from none.
+pub fn secrets(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Result<Vec<SessionSecret>, TooManySecrets> {
+    let from_cookies = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == cookie_name)
+        .map(|(_, value)| value);
+    let from_authorization = headers
+        .get_all(AUTHORIZATION)
+        .iter()
+        .filter(|_| bearer)
+        .filter_map(|header| header.to_str().ok())
+        .filter_map(bearer_token);
+
+    let mut secrets: Vec<SessionSecret> = Vec::new();
+    for text in from_cookies.chain(from_authorization) {
+        let Ok(secret) = SessionSecret::parse(text) else { continue };
+        if !secrets.contains(&secret) {
+            if secrets.len() == MAX_SECRETS {
+                return Err(TooManySecrets);
+            }
+            secrets.push(secret);
+        }
+    }
+    Ok(secrets)
+}
+
+fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(headers: &[(http::HeaderName, &str)], bearer: bool) -> Option<Vec<String>> {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        let secrets = secrets(&headers, "markt_session", bearer).ok()?;
+        Some(secrets.iter().map(|secret| secret.expose().to_owned()).collect())
+    }
+
+    fn secret(letter: char) -> String {
+        letter.to_string().repeat(43)
+    }
+
+    #[test]
+    fn secrets_are_found_in_cookies_and_in_the_authorization() {
+        let cookie = format!("a=b; markt_session={}; markt_session={}", secret('a'), secret('b'));
+        let bearer = format!("bearer {}", secret('c'));
+        let headers = [(COOKIE, cookie.as_str()), (AUTHORIZATION, bearer.as_str())];
+        assert_eq!(found(&headers, true), Some(vec![secret('a'), secret('b'), secret('c')]));
+        assert_eq!(found(&headers, false), Some(vec![secret('a'), secret('b')]));
+    }
+
+    #[test]
+    fn the_same_secret_twice_is_one() {
+        let cookie = format!("markt_session={}", secret('a'));
+        let bearer = format!("Bearer {}", secret('a'));
+        assert_eq!(
+            found(&[(COOKIE, &cookie), (COOKIE, &cookie), (AUTHORIZATION, &bearer)], true),
+            Some(vec![secret('a')])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_secret_is_passed_over() {
+        let long = format!("markt_session={}", "a".repeat(8192));
+        let other = format!("markt_sessions={}", secret('a'));
+        let headers =
+            [(COOKIE, long.as_str()), (COOKIE, "markt_session"), (COOKIE, &other), (AUTHORIZATION, "Basic YTpi")];
+        assert_eq!(found(&headers, true), Some(vec![]));
+    }
+
+    #[test]
+    fn nobody_can_have_the_store_asked_for_many() {
+        let cookie: Vec<String> = "abcde".chars().map(|letter| format!("markt_session={}", secret(letter))).collect();
+        assert_eq!(found(&[(COOKIE, &cookie.join("; "))], true), None);
+    }
+}

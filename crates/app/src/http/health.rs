@@ -1,0 +1,74 @@
+//! The admin listener: whether the process lives, and whether it can do its work.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use markt_domain::ports::StoreError;
+use serde_json::{Map, Value, json};
+
+/// How long a store may take to say that it is there.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Something that the service can't work without.
+#[async_trait]
+pub trait Dependency: Send + Sync {
+    /// What it is called in the answer: `redis`.
+    fn name(&self) -> &'static str;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// If it doesn't.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// What readiness depends on.
+pub struct Readiness {
+    dependencies: Vec<Box<dyn Dependency>>,
+    stopping: AtomicBool,
+}
+
+impl Readiness {
+    /// Ready while these answer.
+    #[must_use]
+    pub fn new(dependencies: Vec<Box<dyn Dependency>>) -> Self {
+        Self { dependencies, stopping: AtomicBool::new(false) }
+    }
+
+    /// From now on the service is not ready any more, so that nobody sends it new work while it ends.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    async fn check(&self) -> (bool, Map<String, Value>) {
+        let mut checks = Map::new();
+        let mut ready = !self.stopping.load(Ordering::SeqCst);
+        for dependency in &self.dependencies {
+            let answers = matches!(tokio::time::timeout(PATIENCE, dependency.ping()).await, Ok(Ok(())));
+            ready &= answers;
+            checks.insert(dependency.name().into(), if answers { "ok" } else { "unavailable" }.into());
+        }
+        (ready, checks)
+    }
+}
+
+/// The admin listener's routes.
+pub fn admin_router(readiness: Arc<Readiness>) -> Router {
+    Router::new()
+        .route("/health/live", get(|| async { Json(json!({ "status": "ok" })) }))
+        .route("/health/ready", get(ready))
+        .with_state(readiness)
+}
+
+async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
+    let (ready, checks) = readiness.check().await;
+    let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    (code, Json(json!({ "status": status, "checks": checks }))).into_response()
+}

@@ -1,0 +1,166 @@
+//! The HTTP face of the service.
+//!
+//! From outside in: the envelope (id, headers, error bodies, log), CORS, the refusal of forged requests, the time limit,
+//! the routes.
+
+mod authenticated;
+mod body;
+mod client;
+mod credentials;
+mod cross_origin;
+mod envelope;
+mod error;
+mod fields;
+pub mod health;
+mod openapi;
+mod representation;
+mod routes;
+mod session_cookie;
+mod transport;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::HeaderValue;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use ipnet::IpNet;
+use markt_domain::ports::entropy::Entropy;
+use markt_domain::use_cases::authenticate::Authenticate;
+use markt_domain::use_cases::check_username::CheckUsername;
+use markt_domain::use_cases::log_in::LogIn;
+use markt_domain::use_cases::log_out::LogOut;
+use markt_domain::use_cases::register::Register;
+use markt_domain::use_cases::verify_email::VerifyEmail;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
+
+use crate::config::Config;
+use crate::config::values::{AuthMode, BearerPolicy, Environment};
+use envelope::Envelope;
+use error::{ApiError, ErrorType};
+use openapi::BASE_PATH;
+use session_cookie::SessionCookie;
+
+/// The use cases that the routes call.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is named for its use case")]
+pub struct UseCases {
+    pub authenticate: Arc<Authenticate>,
+    pub check_username: Arc<CheckUsername>,
+    pub log_in: Arc<LogIn>,
+    pub log_out: Arc<LogOut>,
+    pub register: Arc<Register>,
+    pub verify_email: Arc<VerifyEmail>,
+}
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// See [`App`].
+pub struct Shared {
+    use_cases: UseCases,
+    session_cookie: SessionCookie,
+    bearer: BearerPolicy,
+    trusted_proxies: Vec<IpNet>,
+    body_limit: usize,
+    environment: Environment,
+    auth_mode: AuthMode,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Deref for Shared {
+    type Target = UseCases;
+
+    fn deref(&self) -> &UseCases {
+        &self.use_cases
+    }
+}
+
+impl App {
+    fn new(config: &Config, use_cases: UseCases) -> Self {
+        Self(Arc::new(Shared {
+            use_cases,
+            session_cookie: SessionCookie::new(config.cookie.clone()),
+            bearer: config.session.bearer,
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            body_limit: config.http.body_limit.0,
+            environment: config.env,
+            auth_mode: config.auth.mode,
+        }))
+    }
+}
+
+/// The public listener's routes, with all that is around them.
+pub fn router(config: &Config, use_cases: UseCases, entropy: Arc<dyn Entropy>) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document: Arc<str> = document.to_json().unwrap_or_default().into();
+    let serve_document = get(move || {
+        let document = Arc::clone(&document);
+        async move { ([(CONTENT_TYPE, "application/json")], document.to_string()) }
+    });
+    let envelope = Envelope { entropy, strict_transport_security: config.env == Environment::Production };
+    let allowed_origins = config.cors_allowed_origins.clone();
+    api.route(&format!("{BASE_PATH}/openapi.json"), serve_document)
+        .merge(swagger_ui())
+        .fallback(|| async { ApiError::new(ErrorType::NotFound) })
+        .with_state(App::new(config, use_cases))
+        .layer(middleware::from_fn_with_state(config.http.request_timeout, limit_time))
+        .layer(middleware::from_fn_with_state(allowed_origins.into(), cross_origin::refuse_forged))
+        .layer(cross_origin::cors(&config.cors_allowed_origins))
+        .layer(middleware::from_fn_with_state(Arc::new(envelope), envelope::wrap))
+}
+
+/// The OpenAPI document, in JSON.
+#[must_use]
+pub fn openapi_document() -> String {
+    api().split_for_parts().1.to_pretty_json().unwrap_or_default()
+}
+
+fn api() -> OpenApiRouter<App> {
+    let api = OpenApiRouter::new()
+        .routes(routes!(routes::register::register))
+        .routes(routes!(routes::login::login))
+        .routes(routes!(routes::logout::logout))
+        .routes(routes!(routes::profile::profile))
+        .routes(routes!(routes::check_username::check_username))
+        .routes(routes!(routes::email_verification::send))
+        .routes(routes!(routes::email_verification::verify))
+        .routes(routes!(routes::status::status));
+    OpenApiRouter::with_openapi(openapi::base()).nest(BASE_PATH, api)
+}
+
+/// The API's own pages, served from the binary.
+fn swagger_ui() -> Router<App> {
+    let ui = SwaggerUi::new("/swagger-ui").config(SwaggerConfig::new([format!("{BASE_PATH}/openapi.json")]));
+    Router::from(ui).layer(middleware::map_response(|mut response: Response| async {
+        // The page styles itself as it runs.
+        let policy = HeaderValue::from_static(
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; \
+             object-src 'none'; frame-ancestors 'none'",
+        );
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        response
+    }))
+}
+
+async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(ErrorType::RequestTimeout).into_response(),
+    }
+}

@@ -1,0 +1,216 @@
+//! Users and profiles as clients see them.
+
+use std::fmt;
+
+use markt_domain::Timestamp;
+use markt_domain::role::Role;
+use markt_domain::user::{Address, BuyerAccount, Profile, SellerAccount, User};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The picture that is shown of a user who has none.
+const DEFAULT_PICTURE_URL: &str = "/static/images/default-avatar.jpg";
+
+/// What the picture's column holds of such a user.
+const DEFAULT_PICTURE: &str = "default.jpg";
+
+/// A time, in RFC 3339, UTC, whole seconds.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-01-15T10:30:00Z")]
+struct Time(Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The role that a session is used in.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase")]
+pub enum RoleName {
+    /// Buys.
+    Buyer,
+    /// Sells.
+    Seller,
+}
+
+impl From<Role> for RoleName {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Buyer => Self::Buyer,
+            Role::Seller => Self::Seller,
+        }
+    }
+}
+
+/// A user.
+#[derive(Serialize, ToSchema)]
+pub struct UserBody<'a> {
+    #[schema(example = "USR_7K2M9QXA")]
+    id: &'a str,
+    #[schema(example = "ann@example.com")]
+    email: &'a str,
+    #[schema(example = "ann_lee")]
+    username: &'a str,
+    phone_number: Option<&'a str>,
+    profile_picture: Option<&'a str>,
+    profile_picture_url: &'a str,
+    is_buyer: bool,
+    is_seller: bool,
+    email_verified: bool,
+    current_role: RoleName,
+    created_at: Time,
+    updated_at: Time,
+    last_login_at: Option<Time>,
+}
+
+impl<'a> UserBody<'a> {
+    /// The user, in the role of the session that asks.
+    #[must_use]
+    pub fn new(user: &'a User, current_role: Role) -> Self {
+        let picture = user.profile_picture.as_deref();
+        Self {
+            id: user.id.as_str(),
+            email: user.email.as_str(),
+            username: user.username.as_str(),
+            phone_number: user.phone_number.as_deref(),
+            profile_picture: picture,
+            profile_picture_url: picture
+                .filter(|picture| !picture.is_empty() && *picture != DEFAULT_PICTURE)
+                .unwrap_or(DEFAULT_PICTURE_URL),
+            is_buyer: user.is_buyer,
+            is_seller: user.is_seller,
+            email_verified: user.email_verified,
+            current_role: current_role.into(),
+            created_at: Time(user.created_at),
+            updated_at: Time(user.updated_at),
+            last_login_at: user.last_login_at.map(Time),
+        }
+    }
+}
+
+/// A user, and all that belongs to the profile.
+#[derive(Serialize, ToSchema)]
+pub struct ProfileBody<'a> {
+    #[serde(flatten)]
+    user: UserBody<'a>,
+    address: Option<AddressBody<'a>>,
+    buyer_account: Option<BuyerAccountBody<'a>>,
+    seller_account: Option<SellerAccountBody<'a>>,
+}
+
+impl<'a> ProfileBody<'a> {
+    /// The profile, in the role of the session that asks.
+    #[must_use]
+    pub fn new(profile: &'a Profile, current_role: Role) -> Self {
+        Self {
+            user: UserBody::new(&profile.user, current_role),
+            address: profile.address.as_ref().map(AddressBody::new),
+            buyer_account: profile.buyer.as_ref().map(BuyerAccountBody::new),
+            seller_account: profile.seller.as_ref().map(SellerAccountBody::new),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct AddressBody<'a> {
+    longitude: Option<f64>,
+    latitude: Option<f64>,
+    house_number: Option<&'a str>,
+    street: Option<&'a str>,
+    city: Option<&'a str>,
+    state: Option<&'a str>,
+    country: Option<&'a str>,
+    postal_code: Option<&'a str>,
+}
+
+impl<'a> AddressBody<'a> {
+    fn new(address: &'a Address) -> Self {
+        Self {
+            longitude: address.longitude,
+            latitude: address.latitude,
+            house_number: address.house_number.as_deref(),
+            street: address.street.as_deref(),
+            city: address.city.as_deref(),
+            state: address.state.as_deref(),
+            country: address.country.as_deref(),
+            postal_code: address.postal_code.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct BuyerAccountBody<'a> {
+    id: i32,
+    buyername: Option<&'a str>,
+    #[schema(value_type = Option<Object>)]
+    shipping_address: Option<&'a Value>,
+    is_active: bool,
+    created_at: Time,
+}
+
+impl<'a> BuyerAccountBody<'a> {
+    fn new(buyer: &'a BuyerAccount) -> Self {
+        Self {
+            id: buyer.id,
+            buyername: buyer.buyername.as_deref(),
+            shipping_address: buyer.shipping_address.as_ref(),
+            is_active: buyer.is_active,
+            created_at: Time(buyer.created_at),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct SellerAccountBody<'a> {
+    id: i32,
+    shop_name: Option<&'a str>,
+    shop_slug: Option<&'a str>,
+    description: Option<&'a str>,
+    #[schema(value_type = Option<Object>)]
+    policies: Option<&'a Value>,
+    #[schema(example = "unverified")]
+    verification_status: &'a str,
+    category_ids: &'a [i32],
+    total_rating: i32,
+    total_raters: i32,
+    is_active: bool,
+    joined_date: Time,
+}
+
+impl<'a> SellerAccountBody<'a> {
+    fn new(seller: &'a SellerAccount) -> Self {
+        Self {
+            id: seller.id,
+            shop_name: seller.shop_name.as_deref(),
+            shop_slug: seller.shop_slug.as_deref(),
+            description: seller.description.as_deref(),
+            policies: seller.policies.as_ref(),
+            verification_status: seller.verification_status.as_str(),
+            category_ids: &seller.category_ids,
+            total_rating: seller.total_rating,
+            total_raters: seller.total_raters,
+            is_active: seller.is_active,
+            joined_date: Time(seller.joined_date),
+        }
+    }
+}
+
+/// An answer, and beside its own fields the secret of a new session, for a client that keeps it itself.
+#[derive(Serialize, ToSchema)]
+pub struct WithToken<'a, T> {
+    #[serde(flatten)]
+    pub(super) body: T,
+    /// The session's secret, for a client that sends it as `Authorization: Bearer`; browsers don't get it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<&'a str>,
+}
+
+impl<T> fmt::Debug for WithToken<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WithToken(…)")
+    }
+}

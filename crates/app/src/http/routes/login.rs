@@ -1,0 +1,79 @@
+//! `POST /users/login`
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use markt_domain::credentials::{EmailAddress, Password};
+use markt_domain::role::Role;
+use markt_domain::use_cases::log_in::LogInRequest;
+use utoipa::ToSchema;
+
+use super::new_session::{WantedSession, hand_out};
+use crate::http::App;
+use crate::http::body::Json;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::fields::{Fields, FromFields, boolean, email, password, role};
+use crate::http::representation::{RoleName, UserBody, WithToken};
+
+/// What a user logs in with.
+#[derive(ToSchema)]
+pub struct LoginBody {
+    #[schema(value_type = String, example = "buyer1@markt.com")]
+    email: EmailAddress,
+    #[schema(value_type = String, example = "Password123")]
+    password: Password,
+    /// The role to act in; buyer, where there is a choice and none is made.
+    #[schema(value_type = Option<RoleName>)]
+    account_type: Option<Role>,
+    /// Whether the session outlives the browser.
+    #[schema(value_type = Option<bool>, default = true)]
+    remember: bool,
+}
+
+impl FromFields for LoginBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.required("email", email);
+        let password = fields.required("password", password);
+        let account_type = fields.optional("account_type", role);
+        let remember = fields.optional("remember", boolean).unwrap_or(true);
+        Some(Self { email: email?, password: password?, account_type, remember })
+    }
+}
+
+/// Log in.
+///
+/// Sets the session cookie. A client that no browser can be, or that says `X-Session-Transport: bearer`, gets the
+/// secret as `token`, too. A session that comes with the request is ended, unless the login fails.
+#[utoipa::path(
+    post, path = "/users/login", tag = "users", operation_id = "login",
+    request_body = LoginBody,
+    params(("X-Session-Transport" = Option<String>, Header, description = "`bearer` or `cookie`")),
+    responses(
+        (status = 200, description = "Logged in", body = WithToken<UserBody>),
+        (status = 400, description = "`malformed_body`, `ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`invalid_credentials`", body = ErrorBody),
+        (status = 403, description = "`unverified_email`, `account_deactivated`, `role_unavailable`, \
+                                      `cross_origin_refused`", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 413, description = "`body_too_large`", body = ErrorBody),
+        (status = 415, description = "`unsupported_media_type`", body = ErrorBody),
+        (status = 422, description = "`validation_failed`", body = ErrorBody),
+        (status = 503, description = "`overloaded`, `store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn login(
+    State(app): State<App>,
+    wanted: WantedSession,
+    Json(body): Json<LoginBody>,
+) -> Result<Response, ApiError> {
+    let session = wanted.remembered(body.remember);
+    let ip_address = session.client.ip_address;
+    let request = LogInRequest { email: body.email, password: body.password, role: body.account_type, session };
+    let logged_in = app.log_in.execute(&request).await.inspect_err(|error| {
+        tracing::info!(event = "login_failed", %ip_address, reason = %error);
+    })?;
+    let session = &logged_in.issued.session;
+    tracing::info!(event = "login_succeeded", %ip_address, user_id = %session.user_id, session_id = %session.id);
+    let user = UserBody::new(logged_in.account.user(), session.current_role);
+    Ok(hand_out(&app, StatusCode::OK, user, &logged_in.issued))
+}

@@ -1,0 +1,62 @@
+//! `POST /users/logout`
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use markt_domain::use_cases::log_out::Extent;
+use serde_json::Value;
+
+use crate::http::App;
+use crate::http::authenticated::Authenticated;
+use crate::http::body::QueryString;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::fields::{Fields, FromFields, Read};
+
+/// How far a logout goes.
+pub struct LogoutQuery {
+    everywhere: bool,
+}
+
+impl FromFields for LogoutQuery {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { everywhere: fields.optional("everywhere", flag).unwrap_or(false) })
+    }
+}
+
+/// As flags are written in query strings.
+fn flag(value: Value) -> Read<bool> {
+    match value.as_str() {
+        Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        _ => Err(vec!["Not a valid boolean.".to_owned()]),
+    }
+}
+
+/// Log out.
+///
+/// Ends the session, or all of the user's sessions on all devices, and clears the cookie.
+#[utoipa::path(
+    post, path = "/users/logout", tag = "users", operation_id = "logout",
+    params(("everywhere" = Option<bool>, Query, description = "Whether all of the user's sessions end")),
+    security(("cookie" = []), ("bearer" = [])),
+    responses(
+        (status = 204, description = "Logged out"),
+        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 422, description = "`validation_failed`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn logout(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    QueryString(query): QueryString<LogoutQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let extent = if query.everywhere { Extent::Everywhere } else { Extent::ThisSession };
+    app.log_out.execute(&caller.session, extent).await?;
+    tracing::info!(event = "logged_out", ?extent, user_id = %caller.session.user_id, session_id = %caller.session.id);
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, app.session_cookie.clear())]))
+}

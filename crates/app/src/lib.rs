@@ -1,0 +1,10 @@
+//! The service as a library: what the binary runs, and what the tests drive whole.
+
+pub mod application;
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod http;
+pub mod system;
+mod telemetry;
+pub mod wiring;

@@ -1,0 +1,7 @@
+//! markt-auth: session authentication.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    markt_auth::cli::main()
+}

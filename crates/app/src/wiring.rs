@@ -1,0 +1,311 @@
+//! The composition root: the one place that names the adapters, and decides by the configuration which are used.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use markt_domain::accounts::Accounts;
+use markt_domain::ports::StoreError;
+use markt_domain::ports::clock::Clock;
+use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::entropy::Entropy;
+use markt_domain::ports::password_hasher::PasswordHasher;
+use markt_domain::ports::session_store::SessionStore;
+use markt_domain::ports::user_store::UserStore;
+use markt_domain::session::SessionPolicy;
+use markt_domain::use_cases::authenticate::Authenticate;
+use markt_domain::use_cases::check_username::CheckUsername;
+use markt_domain::use_cases::issue_session::IssueSession;
+use markt_domain::use_cases::log_in::LogIn;
+use markt_domain::use_cases::log_out::LogOut;
+use markt_domain::use_cases::register::Register;
+use markt_domain::use_cases::verify_email::VerifyEmail;
+use markt_mail::{Outbox, Transport};
+use markt_password::{Cost, Hasher};
+use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
+use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmSessionStore, SeaOrmUserStore};
+use tokio::task::JoinHandle;
+
+use crate::config::values::{Environment, MailTransport};
+use crate::config::{self, Config};
+use crate::http::UseCases;
+use crate::http::health::Dependency;
+
+/// How often expired sessions and codes are deleted from the database, and how many at a time.
+const SWEEP: (Duration, u64) = (Duration::from_secs(60), 500);
+
+/// Why the service can't be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// The database can't be used.
+    #[error("database_url = \"{url}\"")]
+    Database {
+        /// The URL, without its password.
+        url: String,
+        /// Why.
+        source: markt_seaorm::ConnectError,
+    },
+    /// The database's schema can't be brought up to date.
+    #[error("the database can't be migrated")]
+    Migrate(#[from] markt_seaorm::MigrateError),
+    /// The database can't be asked about its schema.
+    #[error("the database can't be asked about its schema")]
+    Schema(#[from] StoreError),
+    /// The database's schema is old, and in production it isn't changed without being asked.
+    #[error("the database's schema is behind by {}: run `markt-auth migrate` first", .0.join(", "))]
+    OldSchema(Vec<String>),
+    /// The URL of Redis is wrong.
+    #[error("redis_url = \"{url}\": {source}")]
+    RedisUrl {
+        /// The URL, without its password.
+        url: String,
+        /// Why.
+        source: markt_redis::InvalidRedisUrl,
+    },
+    /// Redis can't be used.
+    #[error("redis_url = \"{url}\"")]
+    Redis {
+        /// The URL, without its password.
+        url: String,
+        /// Why.
+        source: markt_redis::ConnectError,
+    },
+    /// Passwords can't be hashed at the configured cost.
+    #[error(transparent)]
+    Password(#[from] markt_password::InvalidCost),
+    /// Mail can't be sent as configured.
+    #[error(transparent)]
+    Mail(#[from] markt_mail::SetUpError),
+}
+
+/// What the machine gives: handed in, so that tests can give something else.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The service, put together.
+pub struct Wired {
+    /// What the routes call.
+    pub use_cases: UseCases,
+    /// Where users are kept, for the demo accounts.
+    pub users: Arc<dyn UserStore>,
+    /// What hashes their passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What readiness depends on.
+    pub dependencies: Vec<Box<dyn Dependency>>,
+    resources: Resources,
+}
+
+/// What has to be closed in the end.
+pub struct Resources {
+    database: Database,
+    redis: Option<RedisStores>,
+    outbox: Arc<Outbox>,
+    sweeper: Option<JoinHandle<()>>,
+}
+
+impl Wired {
+    /// Takes the service apart: what serves requests, and what has to be closed after the last one.
+    #[must_use]
+    pub fn into_resources(self) -> Resources {
+        self.resources
+    }
+}
+
+impl Resources {
+    /// Sends the mail that is left, and closes the stores.
+    pub async fn close(self) {
+        self.outbox.close().await;
+        if let Some(sweeper) = self.sweeper {
+            sweeper.abort();
+        }
+        if let Some(redis) = self.redis {
+            redis.close().await;
+        }
+        self.database.close().await;
+    }
+}
+
+/// Connects to the database.
+async fn connect_database(config: &Config) -> Result<Database, WiringError> {
+    let url = &config.database_url;
+    Database::connect(url.expose()).await.map_err(|source| WiringError::Database { url: url.to_string(), source })
+}
+
+/// Brings the database's schema up to date.
+///
+/// # Errors
+/// If the database can't be used, or holds what stands in the way.
+pub async fn migrate(config: &Config) -> Result<(), WiringError> {
+    let database = connect_database(config).await?;
+    markt_seaorm::migrate(&database).await?;
+    database.close().await;
+    Ok(())
+}
+
+/// Puts the service together: connects to the stores and makes sure that their schema is the one that is needed.
+///
+/// # Errors
+/// Says what can't be used, and by which key it is configured.
+pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired, WiringError> {
+    let database = connect_database(config).await?;
+    ensure_schema(&database, config.env).await?;
+    let users: Arc<dyn UserStore> = Arc::new(SeaOrmUserStore::new(database.clone()));
+    let mut dependencies: Vec<Box<dyn Dependency>> = vec![Box::new(DatabaseDependency(database.clone()))];
+    let redis = connect_redis(config, &surroundings.clock).await?;
+    let (sessions, codes, sweeper): (Arc<dyn SessionStore>, Arc<dyn CodeStore>, _) = match &redis {
+        Some(redis) => {
+            dependencies.push(Box::new(RedisDependency(redis.clone())));
+            (Arc::new(redis.sessions()), Arc::new(redis.codes()), None)
+        }
+        None => {
+            let sessions = SeaOrmSessionStore::new(database.clone());
+            let codes = SeaOrmCodeStore::new(database.clone());
+            let sweeper = tokio::spawn(sweep(sessions.clone(), codes.clone(), Arc::clone(&surroundings.clock)));
+            (Arc::new(sessions), Arc::new(codes), Some(sweeper))
+        }
+    };
+    let hasher: Arc<dyn PasswordHasher> =
+        Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
+    let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
+    let parts =
+        Parts { users: Arc::clone(&users), sessions, codes, hasher: Arc::clone(&hasher), outbox: Arc::clone(&outbox) };
+    let use_cases = use_cases(config, surroundings, parts);
+    Ok(Wired { use_cases, users, hasher, dependencies, resources: Resources { database, redis, outbox, sweeper } })
+}
+
+async fn ensure_schema(database: &Database, env: Environment) -> Result<(), WiringError> {
+    if env == Environment::Development {
+        return Ok(markt_seaorm::migrate(database).await?);
+    }
+    let pending = markt_seaorm::pending_migrations(database).await?;
+    if pending.is_empty() { Ok(()) } else { Err(WiringError::OldSchema(pending)) }
+}
+
+async fn connect_redis(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<RedisStores>, WiringError> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    let parsed: RedisUrl =
+        url.expose().parse().map_err(|source| WiringError::RedisUrl { url: url.to_string(), source })?;
+    RedisStores::connect(&parsed, ConnectOptions::default(), Arc::clone(clock))
+        .await
+        .map(Some)
+        .map_err(|source| WiringError::Redis { url: url.to_string(), source })
+}
+
+fn cost(config: &config::Password) -> Cost {
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Cost {
+        memory_kib: config.memory_kib,
+        iterations: config.iterations,
+        parallelism: config.parallelism,
+        max_concurrent: NonZeroUsize::new(number(config.max_concurrent)).unwrap_or(NonZeroUsize::MIN),
+        max_queued: number(config.max_queued),
+        upgrade: config.upgrade_legacy,
+    }
+}
+
+fn open_outbox(config: &config::Mail, clock: &Arc<dyn Clock>) -> Result<Outbox, WiringError> {
+    let transport = match (config.transport, &config.smtp_url) {
+        (MailTransport::Smtp, Some(url)) => Transport::smtp(url.expose())?,
+        _ => Transport::folder(config.dir.clone())?,
+    };
+    Ok(Outbox::open(&config.from, transport, Arc::clone(clock))?)
+}
+
+struct Parts {
+    users: Arc<dyn UserStore>,
+    sessions: Arc<dyn SessionStore>,
+    codes: Arc<dyn CodeStore>,
+    hasher: Arc<dyn PasswordHasher>,
+    outbox: Arc<Outbox>,
+}
+
+fn use_cases(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
+    let Surroundings { clock, entropy } = surroundings.clone();
+    let Parts { users, sessions, codes, hasher, outbox } = parts;
+    let policy = SessionPolicy {
+        idle_timeout: config.session.idle_timeout,
+        idle_timeout_not_remembered: config.session.idle_timeout_not_remembered,
+        absolute_timeout: config.session.absolute_timeout,
+    };
+    let accounts = Accounts::new(Arc::clone(&users), Arc::clone(&clock), config.session.user_cache_ttl);
+    let issue = Arc::new(IssueSession::new(Arc::clone(&sessions), Arc::clone(&clock), Arc::clone(&entropy), policy));
+    let verify_email = Arc::new(VerifyEmail {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        codes,
+        hasher: Arc::clone(&hasher),
+        mailer: outbox,
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    });
+    UseCases {
+        authenticate: Arc::new(Authenticate::new(Arc::clone(&sessions), accounts, Arc::clone(&clock))),
+        check_username: Arc::new(CheckUsername::new(Arc::clone(&users))),
+        log_in: Arc::new(LogIn {
+            users: Arc::clone(&users),
+            sessions: Arc::clone(&sessions),
+            hasher: Arc::clone(&hasher),
+            clock: Arc::clone(&clock),
+            issue: Arc::clone(&issue),
+            require_verified_email: config.auth.require_verified_email,
+        }),
+        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users))),
+        register: Arc::new(Register {
+            users,
+            sessions,
+            hasher,
+            clock,
+            entropy,
+            issue,
+            verify_email: Arc::clone(&verify_email),
+        }),
+        verify_email,
+    }
+}
+
+async fn sweep(sessions: SeaOrmSessionStore, codes: SeaOrmCodeStore, clock: Arc<dyn Clock>) {
+    let (pause, batch) = SWEEP;
+    loop {
+        tokio::time::sleep(pause).await;
+        let now = clock.now();
+        for swept in [sessions.delete_expired(now, batch).await, codes.delete_expired(now, batch).await] {
+            match swept {
+                Ok(0) => {}
+                Ok(deleted) => tracing::debug!(deleted, "expired rows deleted"),
+                Err(error) => tracing::warn!(%error, "expired rows not deleted"),
+            }
+        }
+    }
+}
+
+struct DatabaseDependency(Database);
+
+#[async_trait]
+impl Dependency for DatabaseDependency {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping().await
+    }
+}
+
+struct RedisDependency(RedisStores);
+
+#[async_trait]
+impl Dependency for RedisDependency {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping().await
+    }
+}
