@@ -1,0 +1,52 @@
+//! `cargo xtask COMMAND`: what a person and CI both run. Each command is a file here.
+
+mod arrows;
+mod cargo;
+mod ci;
+mod dev;
+mod test;
+mod wiring;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::cargo::Failure;
+
+const HELP: &str = "\
+cargo xtask dev [ARGS…]    builds the service and serves a demo; ARGS go to `markt-auth serve`
+cargo xtask test [ARGS…]   runs all tests against a real Redis and PostgreSQL, which it finds or starts;
+                           ARGS go to the test runner: part of a test's name, for one
+cargo xtask arrows         checks who depends on whom, by deny.toml and docs/architecture.md
+cargo xtask ci             all that CI checks: formatting, clippy, docs, arrows, test
+cargo xtask help           this
+";
+
+/// What a shell exits with when the program it ran wasn't called as it should be.
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    let result = match command.to_str() {
+        Some("dev") => dev::run(&rest),
+        Some("test") => test::run(&rest),
+        Some("arrows") if rest.is_empty() => arrows::run(),
+        Some("ci") if rest.is_empty() => ci::run(),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, code }) => {
+            eprintln!("xtask: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
