@@ -233,7 +233,7 @@ fn use_cases(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseC
         idle_timeout_not_remembered: config.session.idle_timeout_not_remembered,
         absolute_timeout: config.session.absolute_timeout,
     };
-    let accounts = Accounts::new(Arc::clone(&users), Arc::clone(&clock), config.session.user_cache_ttl);
+    let accounts = Arc::new(Accounts::new(Arc::clone(&users), Arc::clone(&clock), config.session.user_cache_ttl));
     let issue = Arc::new(IssueSession::new(Arc::clone(&sessions), Arc::clone(&clock), Arc::clone(&entropy), policy));
     let verify_email = Arc::new(VerifyEmail {
         users: Arc::clone(&users),
@@ -245,7 +245,7 @@ fn use_cases(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseC
         entropy: Arc::clone(&entropy),
     });
     UseCases {
-        authenticate: Arc::new(Authenticate::new(Arc::clone(&sessions), accounts, Arc::clone(&clock))),
+        authenticate: Arc::new(Authenticate::new(Arc::clone(&sessions), Arc::clone(&accounts), Arc::clone(&clock))),
         check_username: Arc::new(CheckUsername::new(Arc::clone(&users))),
         log_in: Arc::new(LogIn {
             users: Arc::clone(&users),
@@ -255,7 +255,7 @@ fn use_cases(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseC
             issue: Arc::clone(&issue),
             require_verified_email: config.auth.require_verified_email,
         }),
-        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users))),
+        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), accounts)),
         register: Arc::new(Register {
             users,
             sessions,

@@ -58,4 +58,9 @@ impl Accounts {
         self.cache.insert(id.clone(), Cached { account: Arc::clone(&account), read_at: now });
         Ok(Some(account))
     }
+
+    /// Drops the copy of this user, so that the next look is at the store.
+    pub fn forget(&self, id: &UserId) {
+        self.cache.remove(id);
+    }
 }

@@ -69,7 +69,7 @@ impl fmt::Display for UserId {
 }
 
 /// Counts the times that all of a user's sessions were ended. A session of an earlier epoch than the user's is dead,
-/// wherever it comes from (DESIGN decision 4).
+/// wherever it comes from (ADR 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionEpoch(pub i64);
 

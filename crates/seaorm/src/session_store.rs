@@ -44,10 +44,7 @@ impl SeaOrmSessionStore {
 
     async fn try_create(&self, session: &Session, version: UserVersion) -> Result<Creation, DbErr> {
         let transaction = self.database.begin().await?;
-        // The end of an epoch locks the same row. So it comes before, and is seen here, or after, and sees this session.
-        let state = UserState { epoch: SessionEpoch(0), version };
-        raise_state(&transaction, &session.user_id, state).await?;
-        if epoch_of(&transaction, &session.user_id).await? > session.epoch {
+        if locked_epoch(&transaction, &session.user_id, version).await? > session.epoch {
             transaction.rollback().await?;
             return Ok(Creation::Superseded);
         }
@@ -153,8 +150,20 @@ async fn raise_state(connection: &impl ConnectionTrait, user: &UserId, state: Us
     Ok(())
 }
 
-async fn epoch_of(connection: &impl ConnectionTrait, user: &UserId) -> Result<SessionEpoch, DbErr> {
-    let state = user_states::Entity::find_by_id(user.as_str()).one(connection).await?;
+/// The user's epoch, which can't change for the rest of the transaction. The end of an epoch locks the same row: so it
+/// comes before, and is seen here, or after, and sees the session that is made.
+///
+/// A user of version 0 has not been changed yet and may never come to be, if registering fails: there, no row is made
+/// for the lock. Should the user's first epoch end in that very moment, the session is of the one before, and dead.
+async fn locked_epoch(
+    connection: &impl ConnectionTrait,
+    user: &UserId,
+    version: UserVersion,
+) -> Result<SessionEpoch, DbErr> {
+    if version > UserVersion(0) {
+        raise_state(connection, user, UserState { epoch: SessionEpoch(0), version }).await?;
+    }
+    let state = user_states::Entity::find_by_id(user.as_str()).lock_shared().one(connection).await?;
     Ok(SessionEpoch(state.map_or(0, |state| state.session_epoch)))
 }
 

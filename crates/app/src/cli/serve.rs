@@ -11,7 +11,17 @@ use crate::system::{SystemClock, SystemEntropy};
 use crate::wiring::Surroundings;
 
 /// Keys that are read and checked, but that nothing depends on yet.
-const WITHOUT_EFFECT: [&str; 5] = ["session.binding.", "session.near_cache.", "limits.", "jwt.", "telemetry.otlp_"];
+const WITHOUT_EFFECT: [&str; 9] = [
+    "jwt.",
+    "limits.",
+    "session.binding.",
+    "session.fresh_for",
+    "session.max_per_user",
+    "session.near_cache.",
+    "session.rotation_grace",
+    "session.touch_interval",
+    "telemetry.otlp_",
+];
 
 /// Serves until the process is told to end.
 pub async fn serve(config: &Config, with_demo: bool) -> Outcome {

@@ -175,9 +175,12 @@ pub fn number(min: f64, max: f64) -> impl FnOnce(Value) -> Read<f64> {
     }
 }
 
-/// Ids of rows, without repetition.
+/// At most 100 ids of rows; repetitions are dropped.
 pub fn ids(value: Value) -> Read<Vec<i32>> {
     let Value::Array(items) = value else { return refused("Not a valid list.") };
+    if items.len() > 100 {
+        return refused("Longer than maximum length 100.");
+    }
     let mut ids = Vec::with_capacity(items.len());
     for item in items {
         match item.as_i64().map(i32::try_from) {
@@ -186,7 +189,7 @@ pub fn ids(value: Value) -> Read<Vec<i32>> {
             _ => return refused("Not a valid list of integers."),
         }
     }
-    if ids.len() > 100 { refused("Longer than maximum length 100.") } else { Ok(ids) }
+    Ok(ids)
 }
 
 /// A code of six digits.

@@ -1,7 +1,7 @@
 //! Hashing of passwords and codes.
 //!
 //! An adapter runs the work on threads of its own, bounded in number and in queue, so that a flood of logins can't
-//! hold up anything else (DESIGN decision 8). No caller holds a lock, a connection or a transaction across a call.
+//! hold up anything else (ADR 6). No caller holds a lock, a connection or a transaction across a call.
 
 use async_trait::async_trait;
 

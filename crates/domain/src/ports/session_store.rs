@@ -2,7 +2,7 @@
 //!
 //! # Writing an adapter
 //!
-//! - `create` never overwrites; nothing but `create` brings a session into being (DESIGN decision 2).
+//! - `create` never overwrites; nothing but `create` brings a session into being (ADR 3).
 //! - A write that touches several records (the session and the index of the user's) is atomic.
 //! - What a session's clocks say counts for the reader, by the reader's clock: an adapter may return an expired session
 //!   until it gets round to forgetting it, and never forgets one early.

@@ -41,14 +41,14 @@ pub enum AuthenticateError {
 /// Authenticates requests.
 pub struct Authenticate {
     sessions: Arc<dyn SessionStore>,
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     clock: Arc<dyn Clock>,
 }
 
 impl Authenticate {
     /// Authenticates against this store.
     #[must_use]
-    pub fn new(sessions: Arc<dyn SessionStore>, accounts: Accounts, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(sessions: Arc<dyn SessionStore>, accounts: Arc<Accounts>, clock: Arc<dyn Clock>) -> Self {
         Self { sessions, accounts, clock }
     }
 

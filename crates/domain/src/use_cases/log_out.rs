@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::accounts::Accounts;
 use crate::ports::StoreError;
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
@@ -20,13 +21,14 @@ pub enum Extent {
 pub struct LogOut {
     sessions: Arc<dyn SessionStore>,
     users: Arc<dyn UserStore>,
+    accounts: Arc<Accounts>,
 }
 
 impl LogOut {
     /// Ends the sessions of this store.
     #[must_use]
-    pub fn new(sessions: Arc<dyn SessionStore>, users: Arc<dyn UserStore>) -> Self {
-        Self { sessions, users }
+    pub fn new(sessions: Arc<dyn SessionStore>, users: Arc<dyn UserStore>, accounts: Arc<Accounts>) -> Self {
+        Self { sessions, users, accounts }
     }
 
     /// Ends the session, or all of its user's. When it returns, they are dead on every node.
@@ -39,8 +41,10 @@ impl LogOut {
                 self.sessions.delete(&session.id).await?;
             }
             Extent::Everywhere => {
-                // The epoch first: with it the sessions are dead for good, even those that the index has lost.
+                // The epoch first: with it the sessions are dead for good, even those that the index has lost or that
+                // come back from a backup; here at once, on other nodes when they read the user again.
                 let state = self.users.begin_session_epoch(&session.user_id).await?;
+                self.accounts.forget(&session.user_id);
                 self.sessions.delete_before_epoch(&session.user_id, state).await?;
             }
         }

@@ -56,7 +56,7 @@ pub struct MessageBody {
     request_body = SendBody,
     responses(
         (status = 202, description = "A code is on its way, if the address is one to verify", body = MessageBody),
-        (status = 400, description = "`malformed_body`", body = ErrorBody),
+        (status = 400, description = "`malformed_body`, `bad_request`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -80,7 +80,7 @@ pub async fn send(
     request_body = VerifyBody,
     responses(
         (status = 200, description = "Verified", body = MessageBody),
-        (status = 400, description = "`invalid_code`, `malformed_body`", body = ErrorBody),
+        (status = 400, description = "`invalid_code`, `malformed_body`, `bad_request`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
