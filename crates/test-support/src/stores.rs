@@ -5,6 +5,7 @@
 mod databases;
 mod own_redis;
 mod relay;
+mod sql;
 
 use std::env;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use url::Url;
 pub use databases::{PostgresDatabase, SqliteDatabase};
 pub use own_redis::OwnRedis;
 pub use relay::Relay;
+pub use sql::{execute_sql, query_texts};
 
 /// Names the Redis server, as `redis://host:port`.
 pub const REDIS_VARIABLE: &str = "TEST_REDIS_URL";

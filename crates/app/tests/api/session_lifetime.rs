@@ -1,0 +1,119 @@
+//! How long a session lives, in the browser and in the store.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::on_both_deployments;
+use crate::server::{Deployment, PASSWORD, Server};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+on_both_deployments!(
+    the_cookie_has_the_attributes_of_the_contract_and_no_other,
+    a_session_that_is_not_remembered_ends_after_a_day_unused,
+    a_session_that_is_remembered_ends_after_a_week_unused,
+    lifetimes_are_those_that_are_configured,
+);
+
+fn login(remember: impl Into<Value>) -> Value {
+    json!({"email": "buyer1@markt.com", "password": PASSWORD, "remember": remember.into()})
+}
+
+async fn the_cookie_has_the_attributes_of_the_contract_and_no_other(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let default = json!({"email": "buyer1@markt.com", "password": PASSWORD});
+    for (body, max_age) in [
+        (default, Some("604800")),
+        (login(true), Some("604800")),
+        (login(Value::Null), Some("604800")),
+        (login(false), None),
+    ] {
+        let cookie = server.browser().post("/users/login", body.clone()).await.session_cookie();
+        assert_eq!(cookie.name, "markt_session");
+        let secret = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        assert!(cookie.value.len() == 43 && cookie.value.chars().all(secret), "{cookie:?}");
+        let mut expected = vec![("httponly", ""), ("path", "/"), ("samesite", "Lax")];
+        expected.extend(max_age.map(|max_age| ("max-age", max_age)));
+        expected.sort_unstable();
+        let attributes: Vec<_> =
+            cookie.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(attributes, expected, "{body}");
+    }
+    let wrong = server.browser().post("/users/login", login("yes")).await;
+    assert_eq!(wrong.errors("json"), json!({"remember": ["Not a valid boolean."]}));
+}
+
+async fn a_session_that_is_not_remembered_ends_after_a_day_unused(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let used = server.secret_with(login(false)).await;
+    let unused = server.secret_with(login(false)).await;
+    let remembered = server.secret_with(login(true)).await;
+    server.clock().advance(23 * HOUR);
+    server.assert_alive(&used, "buyer1").await;
+    server.clock().advance(2 * HOUR);
+    assert_expired(deployment, &server.with_cookie(&unused).get("/users/profile").await);
+    server.assert_alive(&remembered, "buyer1").await;
+}
+
+async fn a_session_that_is_remembered_ends_after_a_week_unused(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let used = server.secret_with(login(true)).await;
+    let unused = server.secret_with(login(true)).await;
+    server.clock().advance(6 * DAY);
+    server.assert_alive(&used, "buyer1").await;
+    server.clock().advance(2 * DAY);
+    assert_expired(deployment, &server.with_cookie(&unused).get("/users/profile").await);
+    // Whose session ran out logs in again with the cookie still there.
+    let answer = server.with_cookie(&unused).log_in("buyer1@markt.com", PASSWORD).await;
+    server.assert_alive(&answer.session_cookie().value, "buyer1").await;
+}
+
+async fn lifetimes_are_those_that_are_configured(deployment: Deployment) {
+    let setup = crate::setup::Setup::of(deployment).await;
+    let setup = setup
+        .with("MARKT_SESSION__IDLE_TIMEOUT", "10d")
+        .with("MARKT_SESSION__ABSOLUTE_TIMEOUT", "11d")
+        .with("MARKT_SESSION__IDLE_TIMEOUT_NOT_REMEMBERED", "2h");
+    let server = setup.start().await;
+    let cookie = server.client().log_in("buyer1@markt.com", PASSWORD).await.session_cookie();
+    assert_eq!(cookie.attributes["max-age"], "864000");
+    let brief = server.secret_with(login(false)).await;
+    server.clock().advance(2 * HOUR);
+    assert_expired(deployment, &server.with_cookie(&brief).get("/users/profile").await);
+    server.clock().advance(9 * DAY);
+    server.assert_alive(&cookie.value, "buyer1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cookie_is_the_one_that_is_configured() {
+    let setup = crate::setup::Setup::of(Deployment::Embedded).await;
+    let setup = setup
+        .with("MARKT_COOKIE__NAME", "__Secure-shop")
+        .with("MARKT_COOKIE__SECURE", "true")
+        .with("MARKT_COOKIE__SAME_SITE", "None")
+        .with("MARKT_COOKIE__DOMAIN", "example.com")
+        .with("MARKT_COOKIE__PARTITIONED", "true");
+    let server = setup.start().await;
+    let cookie = server.client().log_in("buyer1@markt.com", PASSWORD).await.session_cookie();
+    assert_eq!(cookie.name, "__Secure-shop");
+    for (name, value) in
+        [("secure", ""), ("httponly", ""), ("samesite", "None"), ("domain", "example.com"), ("partitioned", "")]
+    {
+        assert_eq!(cookie.attributes.get(name).map(String::as_str), Some(value), "{cookie:?}");
+    }
+    server.assert_dead(&cookie.value).await;
+    let client = server.without_cookies().with_header("cookie", format!("__Secure-shop={}", cookie.value));
+    assert_eq!(client.get("/users/profile").await.json()["username"], "buyer1");
+    let cleared = client.post_nothing("/users/logout").await.session_cookie();
+    assert_eq!((cleared.name.as_str(), cleared.attributes["domain"].as_str()), ("__Secure-shop", "example.com"));
+}
+
+/// Redis may have forgotten the session; SQL can tell that there was one.
+#[track_caller]
+fn assert_expired(deployment: Deployment, answer: &Answer) {
+    let forgotten = deployment == Deployment::Full && answer.json()["error_type"] == "not_authenticated";
+    answer.assert_error(401, if forgotten { "not_authenticated" } else { "session_expired" });
+}
