@@ -234,10 +234,14 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut settings = sources.read()?;
         let config = Self::from_settings(&mut settings);
-        let shown = settings.finish()?;
-        let config = Self { shown, ..config };
-        checks::check(&config)?;
-        Ok(config)
+        // Both, so that whoever mends what is said here is not told of the rest at the next start.
+        match (settings.finish(), checks::check(&config)) {
+            (Ok(shown), Ok(())) => Ok(Self { shown, ..config }),
+            (read, checked) => {
+                let errors = [read.err(), checked.err()].into_iter().flatten().flat_map(|errors| errors.0);
+                Err(ConfigErrors(errors.collect()))
+            }
+        }
     }
 
     fn from_settings(settings: &mut Settings) -> Self {

@@ -68,7 +68,7 @@ fn production_says_all_that_is_insecure_at_once() {
         ("MARKT_COOKIE__SECURE", "false"),
         ("MARKT_MAIL__TRANSPORT", "file"),
         ("MARKT_JWT__SECRET", "dev-secret-key"),
-        ("MARKT_CORS__ALLOWED_ORIGINS", "http://app.example.com"),
+        ("MARKT_CORS__ALLOWED_ORIGINS", "*"),
     ]);
     for key in ["cookie.secure", "database_url", "mail.transport", "jwt.secret", "cors.allowed_origins"] {
         assert!(message.contains(key), "{key} is missing from {message}");
@@ -102,6 +102,13 @@ fn secrets_can_stand_in_files_and_are_never_shown() {
     let shown = format!("{config:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("geheim"), "{shown}");
     assert!(shown.contains("postgres://markt:***@db/markt"), "{shown}");
+}
+
+#[test]
+fn a_timeout_can_be_shortened_without_the_others() {
+    for key in ["IDLE_TIMEOUT", "IDLE_TIMEOUT_NOT_REMEMBERED", "ABSOLUTE_TIMEOUT"] {
+        load(&[(&format!("MARKT_SESSION__{key}"), "2s")]).unwrap();
+    }
 }
 
 #[test]
