@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod code_store;
+pub mod device_recognizer;
 pub mod entropy;
 pub mod mailer;
 pub mod password_hasher;
