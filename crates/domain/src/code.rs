@@ -57,6 +57,8 @@ impl fmt::Debug for Code {
 pub enum CodePurpose {
     /// Proves that the address is the user's.
     VerifyEmail,
+    /// Lets the user set a new password.
+    ResetPassword,
 }
 
 impl CodePurpose {
@@ -65,6 +67,7 @@ impl CodePurpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
+            Self::ResetPassword => "reset_password",
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum CompositionError {
 pub(crate) fn compose(from: &Mailbox, mail: &Mail) -> Result<Message, CompositionError> {
     let (subject, text) = match &mail.content {
         MailContent::VerifyEmail(code) => ("Your Markt verification code", verify_email(mail, code.expose())),
+        MailContent::ResetPassword(code) => ("Your Markt password reset code", reset_password(mail, code.expose())),
     };
     let message = Message::builder()
         .from(from.clone())
@@ -35,6 +36,15 @@ fn verify_email(mail: &Mail, code: &str) -> String {
     format!(
         "Hello {username},\n\nYour verification code is {code}.\n\nIt is good for 10 minutes. If you did not ask for \
          it, you can ignore this mail.\n"
+    )
+}
+
+fn reset_password(mail: &Mail, code: &str) -> String {
+    let username = mail.username.as_str();
+    format!(
+        "Hello {username},\n\nYour password reset code is {code}.\n\nIt is good for 10 minutes. Give it to nobody: with \
+         it, a new password can be set.\n\nIf you did not ask for it, somebody else may be trying to get into your \
+         account. Your password is unchanged, and you need not do anything.\n"
     )
 }
 

@@ -14,4 +14,5 @@ pub mod clock;
 pub mod contracts;
 pub mod entropy;
 pub mod fixtures;
+pub mod smtp;
 pub mod stores;

@@ -19,6 +19,8 @@ pub struct Mail {
 pub enum MailContent {
     /// The code that proves the address to be the user's.
     VerifyEmail(Code),
+    /// The code that lets the user set a new password.
+    ResetPassword(Code),
 }
 
 impl MailContent {
@@ -27,6 +29,7 @@ impl MailContent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::VerifyEmail(_) => "verify_email",
+            Self::ResetPassword(_) => "reset_password",
         }
     }
 }
