@@ -84,10 +84,13 @@ curl -sS -c /tmp/markt.cookies -H 'Content-Type: application/json' -d '{{"email"
 # 2. The profile, with the cookie.
 curl -sS -b /tmp/markt.cookies {api}/users/profile; echo
 
-# 3. Log out: 204.
+# 3. The devices that the user is logged in on: this one, and each one that logged in before.
+curl -sS -b /tmp/markt.cookies {api}/users/sessions; echo
+
+# 4. Log out: 204.
 curl -sS -b /tmp/markt.cookies -X POST -w '%{{http_code}}\n' {api}/users/logout
 
-# 4. The profile again: the jar still has the cookie, but the session is dead, so 401.
+# 5. The profile again: the jar still has the cookie, but the session is dead, so 401.
 curl -sS -b /tmp/markt.cookies {api}/users/profile; echo
 
 Ctrl-C ends the service.

@@ -1,6 +1,7 @@
 //! The service as a library: what the binary runs, and what the tests drive whole.
 
 pub mod application;
+mod assembly;
 pub mod cli;
 pub mod config;
 mod demo;

@@ -5,28 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use markt_domain::accounts::Accounts;
+use futures_util::future::BoxFuture;
+use markt_devices::Recognizer;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::entropy::Entropy;
+use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
+use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::ports::user_store::UserStore;
-use markt_domain::session::SessionPolicy;
-use markt_domain::use_cases::authenticate::Authenticate;
-use markt_domain::use_cases::check_username::CheckUsername;
-use markt_domain::use_cases::issue_session::IssueSession;
-use markt_domain::use_cases::log_in::LogIn;
-use markt_domain::use_cases::log_out::LogOut;
-use markt_domain::use_cases::register::Register;
-use markt_domain::use_cases::verify_email::VerifyEmail;
+use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
-use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmSessionStore, SeaOrmUserStore};
+use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore};
 use tokio::task::JoinHandle;
 
+use crate::assembly::{Parts, assemble};
 use crate::config::values::{Environment, MailTransport};
 use crate::config::{self, Config};
 use crate::http::UseCases;
@@ -34,6 +31,9 @@ use crate::http::health::Dependency;
 
 /// How often expired sessions and codes are deleted from the database, and how many at a time.
 const SWEEP: (Duration, u64) = (Duration::from_secs(60), 500);
+
+/// How much longer Redis keeps what somebody may still go by.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// Why the service can't be put together.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,9 @@ pub enum WiringError {
     /// Mail can't be sent as configured.
     #[error(transparent)]
     Mail(#[from] markt_mail::SetUpError),
+    /// Devices can't be told by their user agents.
+    #[error(transparent)]
+    Devices(#[from] markt_devices::BrokenPatterns),
 }
 
 /// What the machine gives: handed in, so that tests can give something else.
@@ -153,30 +156,92 @@ pub async fn migrate(config: &Config) -> Result<(), WiringError> {
 /// # Errors
 /// Says what can't be used, and by which key it is configured.
 pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired, WiringError> {
-    let database = connect_database(config).await?;
-    ensure_schema(&database, config.env).await?;
-    let users: Arc<dyn UserStore> = Arc::new(SeaOrmUserStore::new(database.clone()));
-    let mut dependencies: Vec<Box<dyn Dependency>> = vec![Box::new(DatabaseDependency(database.clone()))];
-    let redis = connect_redis(config, &surroundings.clock).await?;
-    let (sessions, codes, sweeper): (Arc<dyn SessionStore>, Arc<dyn CodeStore>, _) = match &redis {
-        Some(redis) => {
-            dependencies.push(Box::new(RedisDependency(redis.clone())));
-            (Arc::new(redis.sessions()), Arc::new(redis.codes()), None)
-        }
-        None => {
-            let sessions = SeaOrmSessionStore::new(database.clone());
-            let codes = SeaOrmCodeStore::new(database.clone());
-            let sweeper = tokio::spawn(sweep(sessions.clone(), codes.clone(), Arc::clone(&surroundings.clock)));
-            (Arc::new(sessions), Arc::new(codes), Some(sweeper))
-        }
-    };
+    let stores = open_stores(config, surroundings).await?;
     let hasher: Arc<dyn PasswordHasher> =
         Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
     let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
-    let parts =
-        Parts { users: Arc::clone(&users), sessions, codes, hasher: Arc::clone(&hasher), outbox: Arc::clone(&outbox) };
-    let use_cases = use_cases(config, surroundings, parts);
+    let parts = Parts {
+        users: Arc::clone(&stores.users),
+        sessions: stores.sessions,
+        codes: stores.codes,
+        limiter: stores.limiter,
+        hasher: Arc::clone(&hasher),
+        mailer: Arc::clone(&outbox) as Arc<dyn Mailer>,
+        devices: Arc::new(Recognizer::new()?),
+    };
+    let Stores { users, dependencies, database, redis, sweeper, .. } = stores;
+    let sweeper = sweeper.map(tokio::spawn);
+    let use_cases = assemble(config, surroundings, parts);
     Ok(Wired { use_cases, users, hasher, dependencies, resources: Resources { database, redis, outbox, sweeper } })
+}
+
+/// The stores, over the database and, if there is one, Redis.
+pub struct Stores {
+    /// Where users are kept.
+    pub users: Arc<dyn UserStore>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    codes: Arc<dyn CodeStore>,
+    limiter: Arc<dyn RateLimiter>,
+    dependencies: Vec<Box<dyn Dependency>>,
+    database: Database,
+    redis: Option<RedisStores>,
+    /// What forgets expired rows, as long as it runs.
+    sweeper: Option<BoxFuture<'static, ()>>,
+}
+
+impl Stores {
+    /// Closes the stores.
+    pub async fn close(self) {
+        if let Some(redis) = self.redis {
+            redis.close().await;
+        }
+        self.database.close().await;
+    }
+}
+
+/// Connects to the stores and makes sure that their schema is the one that is needed.
+///
+/// # Errors
+/// Says what can't be used, and by which key it is configured.
+pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result<Stores, WiringError> {
+    let clock = &surroundings.clock;
+    let database = connect_database(config).await?;
+    ensure_schema(&database, config.env).await?;
+    let users = Arc::new(SeaOrmUserStore::new(database.clone(), Arc::clone(clock)));
+    let mut dependencies: Vec<Box<dyn Dependency>> = vec![Box::new(DatabaseDependency(database.clone()))];
+    let redis = connect_redis(config, clock).await?;
+    Ok(match redis {
+        Some(redis) => {
+            dependencies.push(Box::new(RedisDependency(redis.clone())));
+            Stores {
+                users,
+                sessions: Arc::new(redis.sessions()),
+                codes: Arc::new(redis.codes()),
+                limiter: Arc::new(redis.limits()),
+                dependencies,
+                database,
+                redis: Some(redis),
+                sweeper: None,
+            }
+        }
+        None => {
+            let sessions = SeaOrmSessionStore::new(database.clone(), Arc::clone(clock));
+            let codes = SeaOrmCodeStore::new(database.clone());
+            let limiter = SeaOrmRateLimiter::new(database.clone());
+            let sweeper = sweep(sessions.clone(), codes.clone(), limiter.clone(), Arc::clone(clock));
+            Stores {
+                users,
+                sessions: Arc::new(sessions),
+                codes: Arc::new(codes),
+                limiter: Arc::new(limiter),
+                dependencies,
+                database,
+                redis: None,
+                sweeper: Some(Box::pin(sweeper)),
+            }
+        }
+    })
 }
 
 async fn ensure_schema(database: &Database, env: Environment) -> Result<(), WiringError> {
@@ -191,10 +256,23 @@ async fn connect_redis(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option
     let Some(url) = &config.redis_url else { return Ok(None) };
     let parsed: RedisUrl =
         url.expose().parse().map_err(|source| WiringError::RedisUrl { url: url.to_string(), source })?;
-    RedisStores::connect(&parsed, ConnectOptions::default(), Arc::clone(clock))
+    RedisStores::connect(&parsed, redis_options(config), Arc::clone(clock))
         .await
         .map(Some)
         .map_err(|source| WiringError::Redis { url: url.to_string(), source })
+}
+
+/// Nothing is to be left in Redis an idle timeout after a user's last session ended: so why a session ended isn't
+/// remembered for longer than that.
+fn redis_options(config: &Config) -> ConnectOptions {
+    let session = &config.session;
+    let idle = session.idle_timeout.min(session.idle_timeout_not_remembered);
+    ConnectOptions {
+        endings_kept: ENDING_REMEMBERED_FOR.min(idle),
+        // Longer than a node may use a copy of the user, or a request one that it read before.
+        user_states_kept: session.user_cache_ttl + config.http.request_timeout + MARGIN,
+        ..ConnectOptions::default()
+    }
 }
 
 fn cost(config: &config::Password) -> Cost {
@@ -217,64 +295,21 @@ fn open_outbox(config: &config::Mail, clock: &Arc<dyn Clock>) -> Result<Outbox, 
     Ok(Outbox::open(&config.from, transport, Arc::clone(clock))?)
 }
 
-struct Parts {
-    users: Arc<dyn UserStore>,
-    sessions: Arc<dyn SessionStore>,
-    codes: Arc<dyn CodeStore>,
-    hasher: Arc<dyn PasswordHasher>,
-    outbox: Arc<Outbox>,
-}
-
-fn use_cases(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
-    let Surroundings { clock, entropy } = surroundings.clone();
-    let Parts { users, sessions, codes, hasher, outbox } = parts;
-    let policy = SessionPolicy {
-        idle_timeout: config.session.idle_timeout,
-        idle_timeout_not_remembered: config.session.idle_timeout_not_remembered,
-        absolute_timeout: config.session.absolute_timeout,
-    };
-    let accounts = Arc::new(Accounts::new(Arc::clone(&users), Arc::clone(&clock), config.session.user_cache_ttl));
-    let issue = Arc::new(IssueSession::new(Arc::clone(&sessions), Arc::clone(&clock), Arc::clone(&entropy), policy));
-    let verify_email = Arc::new(VerifyEmail {
-        users: Arc::clone(&users),
-        sessions: Arc::clone(&sessions),
-        codes,
-        hasher: Arc::clone(&hasher),
-        mailer: outbox,
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-    });
-    UseCases {
-        authenticate: Arc::new(Authenticate::new(Arc::clone(&sessions), Arc::clone(&accounts), Arc::clone(&clock))),
-        check_username: Arc::new(CheckUsername::new(Arc::clone(&users))),
-        log_in: Arc::new(LogIn {
-            users: Arc::clone(&users),
-            sessions: Arc::clone(&sessions),
-            hasher: Arc::clone(&hasher),
-            clock: Arc::clone(&clock),
-            issue: Arc::clone(&issue),
-            require_verified_email: config.auth.require_verified_email,
-        }),
-        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), accounts)),
-        register: Arc::new(Register {
-            users,
-            sessions,
-            hasher,
-            clock,
-            entropy,
-            issue,
-            verify_email: Arc::clone(&verify_email),
-        }),
-        verify_email,
-    }
-}
-
-async fn sweep(sessions: SeaOrmSessionStore, codes: SeaOrmCodeStore, clock: Arc<dyn Clock>) {
+async fn sweep(
+    sessions: SeaOrmSessionStore,
+    codes: SeaOrmCodeStore,
+    limiter: SeaOrmRateLimiter,
+    clock: Arc<dyn Clock>,
+) {
     let (pause, batch) = SWEEP;
     loop {
         tokio::time::sleep(pause).await;
         let now = clock.now();
-        for swept in [sessions.delete_expired(now, batch).await, codes.delete_expired(now, batch).await] {
+        for swept in [
+            sessions.delete_expired(now, ENDING_REMEMBERED_FOR, batch).await,
+            codes.delete_expired(now, batch).await,
+            limiter.delete_expired(now, batch).await,
+        ] {
             match swept {
                 Ok(0) => {}
                 Ok(deleted) => tracing::debug!(deleted, "expired rows deleted"),

@@ -1,6 +1,7 @@
 //! Who is at the other end of a request.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The longest user agent that is kept, in bytes; real ones stay below it.
 const MAX_USER_AGENT: usize = 255;
@@ -26,5 +27,48 @@ impl Client {
             kept.push(character);
         }
         Self { ip_address: ip_address.to_canonical(), user_agent: kept }
+    }
+
+    /// The network that the client is in.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        Network::of(self.ip_address)
+    }
+}
+
+/// What one household or one phone keeps for a while: an IPv4 address, or the first 64 bits of an IPv6 address, whose
+/// other half systems change by themselves (RFC 8981).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl Network {
+    /// The network of this address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            address @ IpAddr::V4(_) => Self(address),
+            IpAddr::V6(address) => Self(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = if self.0.is_ipv4() { 32 } else { 64 };
+        write!(f, "{}/{bits}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_changing_half_of_an_ipv6_address_does_not_count() {
+        let network = |address: &str| Network::of(address.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1:2::/64");
+        assert_eq!(network("2001:db8:1:3::1"), "2001:db8:1:3::/64");
+        assert_eq!(network("192.0.2.7"), "192.0.2.7/32");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7/32");
     }
 }

@@ -4,6 +4,7 @@
 //! [`ports`], and what the service does with them stands in [`use_cases`], one file each.
 
 pub mod accounts;
+pub mod binding;
 pub mod client;
 pub mod code;
 pub mod credentials;

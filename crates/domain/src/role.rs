@@ -24,6 +24,15 @@ impl Role {
             Self::Seller => "seller",
         }
     }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Buyer => Self::Seller,
+            Self::Seller => Self::Buyer,
+        }
+    }
 }
 
 /// The text names no role.

@@ -1,6 +1,7 @@
 //! A session: what the service knows of somebody who logged in.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -88,6 +89,13 @@ impl SessionId {
     pub const fn digest(&self) -> &Digest {
         &self.0
     }
+
+    /// The family that a session with this id founds.
+    #[must_use]
+    pub fn family(&self) -> SessionFamily {
+        let [a, b, c, d, e, f, g, h, ..] = *self.0.as_bytes();
+        SessionFamily(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
 }
 
 impl fmt::Display for SessionId {
@@ -101,6 +109,34 @@ impl FromStr for SessionId {
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         text.parse().map(Self)
+    }
+}
+
+/// What a session and its successors have in common: the first 64 bits of the id that it had at its login, written as 16
+/// hexadecimal digits. It outlives rotations, and finds nothing by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionFamily(u64);
+
+impl fmt::Display for SessionFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The text is not 16 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a session family of 16 hexadecimal digits")]
+pub struct NotAFamily;
+
+impl FromStr for SessionFamily {
+    type Err = NotAFamily;
+
+    fn from_str(text: &str) -> Result<Self, NotAFamily> {
+        let of_the_alphabet = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        match u64::from_str_radix(text, 16) {
+            Ok(number) if text.len() == 16 && text.bytes().all(of_the_alphabet) => Ok(Self(number)),
+            _ => Err(NotAFamily),
+        }
     }
 }
 
@@ -146,6 +182,8 @@ impl FromStr for Transport {
 pub struct Session {
     /// Its public id.
     pub id: SessionId,
+    /// What it has in common with those that it succeeds, and those that will succeed it.
+    pub family: SessionFamily,
     /// Whose it is.
     pub user_id: UserId,
     /// The user's session epoch when it began: it is dead once the user's is later.
@@ -168,6 +206,90 @@ pub struct Session {
     pub idle_expires_at: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+}
+
+/// How long it is remembered why a session ended, so that its client can be told.
+pub const ENDING_REMEMBERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// It was not used for its idle timeout, or reached its absolute one.
+    Expired,
+    /// Its user logged out.
+    LoggedOut,
+    /// Its user logged out everywhere.
+    LoggedOutEverywhere,
+    /// Its user ended it from another device.
+    RevokedByUser,
+    /// It came with a login or a registration, and gave way to the new session.
+    Replaced,
+    /// Its user had too many, and it was the oldest.
+    Evicted,
+    /// Its user changed the password on another device.
+    PasswordChanged,
+    /// Its user's password was set anew by a code.
+    PasswordReset,
+    /// Its user was deactivated.
+    Deactivated,
+    /// It was used by another client than the one that logged in.
+    BindingMismatch,
+    /// It was removed from the store past this service.
+    Removed,
+}
+
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Expired,
+        Self::LoggedOut,
+        Self::LoggedOutEverywhere,
+        Self::RevokedByUser,
+        Self::Replaced,
+        Self::Evicted,
+        Self::PasswordChanged,
+        Self::PasswordReset,
+        Self::Deactivated,
+        Self::BindingMismatch,
+        Self::Removed,
+    ];
+
+    /// The ending's name in the stores and in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::LoggedOut => "logged_out",
+            Self::LoggedOutEverywhere => "logged_out_everywhere",
+            Self::RevokedByUser => "revoked_by_user",
+            Self::Replaced => "replaced",
+            Self::Evicted => "evicted",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::Deactivated => "deactivated",
+            Self::BindingMismatch => "binding_mismatch",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the ending of a session")]
+pub struct NotAnEnding;
+
+impl FromStr for Ending {
+    type Err = NotAnEnding;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEnding> {
+        Self::ALL.into_iter().find(|ending| ending.as_str() == text).ok_or(NotAnEnding)
+    }
 }
 
 impl Session {
@@ -193,7 +315,20 @@ pub struct SessionPolicy {
     pub idle_timeout_not_remembered: Duration,
     /// How long a session lives, used or not.
     pub absolute_timeout: Duration,
+    /// How much later than it was used a session may say that it was last used: writing it down at every request
+    /// would cost more than it is worth.
+    pub touch_interval: Duration,
+    /// How long a secret that was replaced is honoured, for requests under way.
+    pub rotation_grace: Duration,
+    /// How long after the password was given a session may do what needs a fresh one.
+    pub fresh_for: Duration,
+    /// How many sessions a user has at most: the oldest gives way.
+    pub max_per_user: NonZeroU32,
 }
+
+/// The share of the idle timeout that `last_activity` may lag behind at most, however long the touch interval: a
+/// session that is used again within nine tenths of the timeout never expires.
+const LAG_SHARE: u32 = 10;
 
 impl SessionPolicy {
     /// How long a session of this kind may go unused.
@@ -206,6 +341,19 @@ impl SessionPolicy {
     #[must_use]
     pub fn idle_expiry(&self, remember: bool, now: Timestamp, expires_at: Timestamp) -> Timestamp {
         now.plus(self.idle_timeout(remember)).min(expires_at)
+    }
+
+    /// Whether it is time to write down that a session is used.
+    #[must_use]
+    pub fn is_touch_due(&self, session: &Session, now: Timestamp) -> bool {
+        let lag = self.touch_interval.min(self.idle_timeout(session.remember) / LAG_SHARE);
+        now > session.last_activity && now.since(session.last_activity) >= lag
+    }
+
+    /// Whether the password was given recently enough for what needs that.
+    #[must_use]
+    pub fn is_fresh(&self, session: &Session, now: Timestamp) -> bool {
+        now.since(session.authenticated_at) < self.fresh_for
     }
 }
 
@@ -220,6 +368,17 @@ mod tests {
         assert_eq!(secret.expose().len(), SECRET_LENGTH);
         assert_eq!(SessionSecret::parse(secret.expose()), Ok(secret.clone()));
         assert_eq!(secret.id().to_string(), Digest::of(secret.expose().as_bytes()).to_string());
+    }
+
+    #[test]
+    fn a_family_is_the_beginning_of_the_first_id() {
+        let id = SessionSecret::generate(&Counting::default()).id();
+        let text = id.family().to_string();
+        assert_eq!(text, id.to_string()[..16]);
+        assert_eq!(text.parse(), Ok(id.family()));
+        for other in ["", "+00000000000000f", "ABCDEF0123456789", "0123456789abcdef0"] {
+            assert_eq!(other.parse::<SessionFamily>(), Err(NotAFamily));
+        }
     }
 
     #[test]

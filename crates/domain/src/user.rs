@@ -9,6 +9,7 @@ use crate::Timestamp;
 use crate::credentials::{EmailAddress, PasswordHash, Username};
 use crate::ports::entropy::Entropy;
 use crate::role::Role;
+use crate::session::{Session, SessionFamily};
 
 /// The characters of a user id after its prefix.
 const ID_ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -84,6 +85,17 @@ pub struct UserState {
     pub epoch: SessionEpoch,
     /// The user's version.
     pub version: UserVersion,
+    /// The family of the one session that outlived the beginning of this epoch ("log out the others"), until it was
+    /// raised to it: it must not be dead in between, nor must its successor.
+    pub kept: Option<SessionFamily>,
+}
+
+impl UserState {
+    /// Whether a session is of the user's epoch, and so was not ended with all of the ones before.
+    #[must_use]
+    pub fn admits(&self, session: &Session) -> bool {
+        session.epoch >= self.epoch || self.kept == Some(session.family)
+    }
 }
 
 /// A user, without what is kept in other tables.
@@ -237,6 +249,18 @@ pub struct Profile {
     pub seller: Option<SellerAccount>,
 }
 
+impl Profile {
+    /// Whether the user has an account of this kind that was not deactivated.
+    #[must_use]
+    pub fn is_usable(&self, role: Role) -> bool {
+        self.user.has_role(role)
+            && match role {
+                Role::Buyer => self.buyer.as_ref().is_none_or(|buyer| buyer.is_active),
+                Role::Seller => self.seller.as_ref().is_none_or(|seller| seller.is_active),
+            }
+    }
+}
+
 /// A profile and the counters beside it, read in one go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Account {
@@ -283,6 +307,37 @@ pub struct NewSeller {
     pub policies: Option<Map<String, Value>>,
     /// The categories it sells in, the primary one first; without repetition.
     pub category_ids: Vec<i32>,
+}
+
+/// What changes of a user; what is nothing stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserChanges {
+    /// The telephone number; at most 20 characters.
+    pub phone_number: Option<String>,
+    /// The name or the URL of the picture; at most 255 characters.
+    pub profile_picture: Option<String>,
+}
+
+/// What changes of a buyer account; what is nothing stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BuyerChanges {
+    /// The name that sellers see; at most 50 characters.
+    pub buyername: Option<String>,
+    /// Where orders go.
+    pub shipping_address: Option<Map<String, Value>>,
+}
+
+/// What changes of a seller account; what is nothing stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SellerChanges {
+    /// The shop's name; at most 100 characters. The name in URLs stays: links lead there.
+    pub shop_name: Option<String>,
+    /// What the shop says of itself.
+    pub description: Option<String>,
+    /// Its terms.
+    pub policies: Option<Map<String, Value>>,
+    /// The categories it sells in, the primary one first, in place of those before; without repetition.
+    pub category_ids: Option<Vec<i32>>,
 }
 
 /// A user to be made.

@@ -13,7 +13,7 @@ use markt_domain::user::UserId;
 
 use crate::connection::Connections;
 use crate::errors::store_error;
-use crate::session_store::time_to_live;
+use crate::time_to_live::time_to_live;
 use crate::{keys, scripts};
 
 /// Keeps codes in Redis, as told in [`keys`].

@@ -13,6 +13,7 @@ use fred::types::config::{
 };
 use fred::types::{ConnectHandle, RespVersion};
 use markt_domain::ports::StoreError;
+use markt_domain::session::ENDING_REMEMBERED_FOR;
 use socket2::TcpKeepalive;
 
 use crate::errors::{ConnectError, store_error};
@@ -24,7 +25,7 @@ const RECONNECT_DELAY: (u32, u32) = (20, 500);
 /// How long a connection whose task ended, which it never should, is left alone.
 const REVIVAL_DELAY: Duration = Duration::from_secs(1);
 
-/// How to connect.
+/// How to connect, and how long to remember what sessions leave behind.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectOptions {
     /// The number of connections; commands take turns on them, any number at once.
@@ -33,12 +34,27 @@ pub struct ConnectOptions {
     pub command_timeout: Duration,
     /// How long connecting may take, TLS included, and then each step of logging in.
     pub connect_timeout: Duration,
+    /// How long it is remembered how a session ended.
+    pub endings_kept: Duration,
+    /// How long a user's latest epoch and version are remembered.
+    ///
+    /// They are there for what is under way when they change: a login that read the user before, and creates its
+    /// session after. Nor may they be forgotten before every process has let go of the copy of the user that it had
+    /// before the change. So this must be longer than such a copy is kept (`session.user_cache_ttl`) and a request may
+    /// take.
+    pub user_states_kept: Duration,
 }
 
 impl Default for ConnectOptions {
-    /// 4 connections, 1 second, 2 seconds.
+    /// 4 connections, 1 second, 2 seconds, a day, an hour.
     fn default() -> Self {
-        Self { connections: 4, command_timeout: Duration::from_secs(1), connect_timeout: Duration::from_secs(2) }
+        Self {
+            connections: 4,
+            command_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(2),
+            endings_kept: ENDING_REMEMBERED_FOR,
+            user_states_kept: Duration::from_secs(60 * 60),
+        }
     }
 }
 

@@ -3,12 +3,23 @@
 //! | key | type | content | lives until |
 //! | --- | --- | --- | --- |
 //! | `session:<id>` | string | the session as JSON (`record.rs`) | the session ends |
+//! | `session:<old id>` | string | JSON that leads from an id that was rotated away to its successor | that isn't honoured any more |
+//! | `ended:<first 16 digits of the id>` | string | while the session lives, its end in milliseconds since 1970 by the service's clock; once it was ended, how | [`ConnectOptions::endings_kept`] after its end |
 //! | `user-sessions:<user id>` | sorted set | the ids of the user's sessions, each with its end in milliseconds since 1970 | the last of them ends |
-//! | `user-state:<user id>` | hash | `epoch` and `version`: the latest that this Redis was told of | [`USER_STATE_TTL`] after it was last told |
+//! | `user-state:<user id>` | hash | `epoch` and `version`: the latest that this Redis was told of | [`ConnectOptions::user_states_kept`] after it was last told |
 //! | `code:<purpose>:<user id>` | hash | `hash`, `tries_left`, `expires_at` (milliseconds since 1970) | the code is void |
+//! | `limit:<kind>:<digest>` | string | a bucket's theoretical arrival time in milliseconds since 1970 by the service's clock | that time |
 //!
 //! An id is a session's public id, 64 hexadecimal digits: what an operator sees in a log leads to the session by
 //! `redis-cli GET`, and the longest member that Redis still packs tightly is just 64 bytes long.
+//!
+//! *What is remembered of an end* has a key of its own, so that `EXISTS` and `TTL` of a session's key say what they seem
+//! to. It is written with the session, since a session that expires, or that somebody deletes past this service, can't
+//! write anything any more: an end that has come by then says that it expired, a later one that it was deleted. An id
+//! that was rotated away has none; it leads to its successor's.
+//!
+//! *When the last of a user's sessions has ended*, nothing of it is left after an idle timeout, if neither
+//! [`ConnectOptions::endings_kept`] nor [`ConnectOptions::user_states_kept`] is longer than that.
 //!
 //! *Who tells the time.* A time to live is counted from the clock that this service goes by, and from then on by Redis:
 //! that its clock shows another time doesn't matter, since only the remaining duration is sent. The ends in the index
@@ -20,11 +31,13 @@
 //! within the scripts from the prefixes given here, since only Redis knows them at that moment; so they aren't among a
 //! script's declared keys. A single Redis and one behind Sentinel don't mind.
 
-use std::time::Duration;
-
 use markt_domain::code::CodePurpose;
+use markt_domain::ports::rate_limiter::Bucket;
 use markt_domain::session::SessionId;
 use markt_domain::user::UserId;
+
+#[cfg(doc)]
+use crate::ConnectOptions;
 
 /// What a session's key begins with; its id follows.
 pub const SESSION_PREFIX: &str = "session:";
@@ -32,16 +45,20 @@ pub const SESSION_PREFIX: &str = "session:";
 /// What the key of a user's index begins with; the user's id follows.
 pub const USER_SESSIONS_PREFIX: &str = "user-sessions:";
 
-/// How long Redis remembers a user's latest epoch and version.
-///
-/// They are there for what is under way when they change: a login that read the user before, and creates its session
-/// after. That takes seconds. Nor may they be forgotten before every process has let go of the copy of the user that
-/// it had before the change: so no process may keep one longer than this (`session.user_cache_ttl`, a minute by
-/// default).
-pub const USER_STATE_TTL: Duration = Duration::from_secs(60 * 60);
+/// What the key of the memory of a session's end begins with; the first [`ENDED_DIGITS`] of its id follow.
+pub const ENDED_PREFIX: &str = "ended:";
+
+/// How many digits of an id tell whose end it is that is remembered. Each live session has such a key, and the whole id
+/// would make it 56 bytes longer. Should two sessions ever agree in these 64 bits, one is told the end of the other.
+pub const ENDED_DIGITS: usize = 16;
 
 pub(crate) fn session(id: &SessionId) -> String {
     format!("{SESSION_PREFIX}{id}")
+}
+
+pub(crate) fn ended(id: &SessionId) -> String {
+    let digits = &id.to_string()[..ENDED_DIGITS];
+    format!("{ENDED_PREFIX}{digits}")
 }
 
 pub(crate) fn user_sessions(user: &UserId) -> String {
@@ -54,4 +71,8 @@ pub(crate) fn user_state(user: &UserId) -> String {
 
 pub(crate) fn code(user: &UserId, purpose: CodePurpose) -> String {
     format!("code:{}:{user}", purpose.as_str())
+}
+
+pub(crate) fn limit(bucket: &Bucket) -> String {
+    format!("limit:{}", bucket.key)
 }

@@ -1,12 +1,14 @@
-//! Sessions and codes in Redis.
+//! Sessions, codes and limits in Redis.
 //!
-//! [`RedisStores::connect`] opens the connections; [`RedisStores::sessions`] and [`RedisStores::codes`] are the stores
-//! over them. What stands in Redis, and for how long, is told in [`keys`]; a session's JSON in `record.rs`.
+//! [`RedisStores::connect`] opens the connections; [`RedisStores::sessions`], [`RedisStores::codes`] and
+//! [`RedisStores::limits`] are the stores over them. What stands in Redis, and for how long, is told in [`keys`]; a
+//! session's JSON in `record.rs`.
 //!
 //! # Invariants
 //!
-//! - `find` is one `GET`. Every write that touches several keys is one Lua script, whose work is bounded by the one
-//!   user's sessions. There is no `KEYS` and no `SCAN`.
+//! - `find` is one `GET`, and one more for each rotation since the id was handed out, while that is honoured. Every
+//!   write that touches several keys is one Lua script, whose work is bounded by the one user's sessions. There is no
+//!   `KEYS` and no `SCAN`.
 //! - No command is sent twice: after a lost connection nobody knows whether it was carried out, and a `create` that was
 //!   repeated would find its own session in the way. The caller is told that Redis is unavailable, within
 //!   [`ConnectOptions::command_timeout`], and decides.
@@ -17,9 +19,11 @@ mod code_store;
 mod connection;
 mod errors;
 pub mod keys;
+mod rate_limiter;
 mod record;
 mod scripts;
 mod session_store;
+mod time_to_live;
 mod url;
 
 use std::sync::Arc;
@@ -30,6 +34,7 @@ use markt_domain::ports::clock::Clock;
 pub use crate::code_store::RedisCodeStore;
 pub use crate::connection::ConnectOptions;
 pub use crate::errors::ConnectError;
+pub use crate::rate_limiter::RedisRateLimiter;
 pub use crate::session_store::RedisSessionStore;
 pub use crate::url::{InvalidRedisUrl, RedisUrl};
 
@@ -39,6 +44,7 @@ use crate::connection::Connections;
 #[derive(Clone)]
 pub struct RedisStores {
     connections: Connections,
+    options: ConnectOptions,
     clock: Arc<dyn Clock>,
 }
 
@@ -54,19 +60,25 @@ impl RedisStores {
     /// to try again.
     pub async fn connect(url: &RedisUrl, options: ConnectOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
         let connections = Connections::open(url, options).await?;
-        Ok(Self { connections, clock })
+        Ok(Self { connections, options, clock })
     }
 
     /// The sessions.
     #[must_use]
     pub fn sessions(&self) -> RedisSessionStore {
-        RedisSessionStore::new(self.connections.clone(), Arc::clone(&self.clock))
+        RedisSessionStore::new(self.connections.clone(), self.options, Arc::clone(&self.clock))
     }
 
     /// The codes.
     #[must_use]
     pub fn codes(&self) -> RedisCodeStore {
         RedisCodeStore::new(self.connections.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> RedisRateLimiter {
+        RedisRateLimiter::new(self.connections.clone())
     }
 
     /// Asks Redis for a sign of life.

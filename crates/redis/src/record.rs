@@ -3,23 +3,32 @@
 //! ```json
 //! {"session_id":"9f86…","user_id":"USR_7K2M9QXA","current_role":"buyer","last_activity":"2026-01-15T10:30:00.000Z",
 //!  "ip_address":"192.0.2.7","user_agent":"Mozilla/5.0 …","created_at":"…","authenticated_at":"…","remember":true,
-//!  "transport":"cookie","idle_expires_at":"…","expires_at":"…","epoch":3,"user_version":17}
+//!  "transport":"cookie","idle_expires_at":"…","expires_at":"…","family":"60fd…","revision":2,"epoch":3,
+//!  "user_version":17}
 //! ```
 //!
-//! The scripts read `session_id` and `user_id` at the beginning, `epoch` and `user_version` at the end, and write the
-//! latter, as text: so these keep their places, and there is no white space. Fields that aren't known are ignored, so
-//! that a new one can be added (in the middle) while processes of the old version still run.
+//! The scripts read and write some of it as text: `session_id` to `last_activity` at the beginning, `idle_expires_at` to
+//! `user_version` at the end. So these keep their places, and there is no white space. Fields that aren't known are
+//! ignored, so that a new one can be added (in the middle) while processes of the old version still run. `family`
+//! is there once the session was rotated: before, it is the beginning of the id. `revision` is missing from sessions that
+//! an older version wrote, and 0 then.
+//!
+//! An id that was rotated away leads to its successor:
+//!
+//! ```json
+//! {"session_id":"9f86…","user_id":"USR_7K2M9QXA","rotated_to":"60fd…","honoured_until":"2026-01-15T10:30:30.000Z"}
+//! ```
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use markt_domain::Timestamp;
 use markt_domain::client::Client;
-use markt_domain::ports::session_store::StoredSession;
+use markt_domain::ports::session_store::{Revision, StoredSession};
 use markt_domain::role::Role;
-use markt_domain::session::{Session, SessionId};
+use markt_domain::session::{Session, SessionFamily, SessionId};
 use markt_domain::user::{SessionEpoch, UserId, UserVersion};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de};
 
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
@@ -39,12 +48,36 @@ struct Record<'a> {
     transport: markt_domain::session::Transport,
     idle_expires_at: Timestamp,
     expires_at: Timestamp,
+    #[serde(default, with = "as_optional_text", skip_serializing_if = "Option::is_none")]
+    family: Option<SessionFamily>,
+    #[serde(default)]
+    revision: i64,
     epoch: i64,
     user_version: i64,
 }
 
+/// What stands in the place of a session whose id was rotated away.
+#[derive(Serialize, Deserialize)]
+struct Alias<'a> {
+    #[serde(with = "as_text")]
+    session_id: SessionId,
+    #[serde(borrow)]
+    user_id: Cow<'a, str>,
+    #[serde(with = "as_text")]
+    rotated_to: SessionId,
+    honoured_until: Timestamp,
+}
+
+/// What may stand under the key of a session.
+pub(crate) enum Found {
+    /// The session.
+    Session(StoredSession),
+    /// The id was rotated away.
+    Rotated { to: SessionId, honoured_until: Timestamp },
+}
+
 /// The JSON up to the user's version, which the script adds with the closing brace: it knows the latest.
-pub(crate) fn head(session: &Session) -> Result<String, serde_json::Error> {
+pub(crate) fn head(session: &Session, revision: Revision) -> Result<String, serde_json::Error> {
     let mut json = serde_json::to_string(&Record {
         session_id: session.id,
         user_id: session.user_id.as_str().into(),
@@ -58,6 +91,8 @@ pub(crate) fn head(session: &Session) -> Result<String, serde_json::Error> {
         transport: session.transport,
         idle_expires_at: session.idle_expires_at,
         expires_at: session.expires_at,
+        family: Some(session.family).filter(|family| *family != session.id.family()),
+        revision: revision.0,
         epoch: session.epoch.0,
         user_version: 0,
     })?;
@@ -65,26 +100,66 @@ pub(crate) fn head(session: &Session) -> Result<String, serde_json::Error> {
     Ok(json)
 }
 
-/// Reads a session. What it has to keep of the text it copies, and nothing else.
-pub(crate) fn parse(json: &[u8]) -> Result<StoredSession, serde_json::Error> {
-    let record: Record<'_> = serde_json::from_slice(json)?;
-    Ok(StoredSession {
-        session: Session {
-            id: record.session_id,
-            user_id: UserId::from_store(record.user_id.into_owned()),
-            epoch: SessionEpoch(record.epoch),
-            current_role: record.current_role,
-            created_at: record.created_at,
-            last_activity: record.last_activity,
-            authenticated_at: record.authenticated_at,
-            remember: record.remember,
-            transport: record.transport,
-            client: Client { ip_address: record.ip_address, user_agent: record.user_agent.into_owned() },
-            idle_expires_at: record.idle_expires_at,
-            expires_at: record.expires_at,
-        },
-        user_version: UserVersion(record.user_version),
+/// A time as it stands in a session's JSON, without the quotes.
+pub(crate) fn time(time: Timestamp) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string(&time)?.trim_matches('"').to_owned())
+}
+
+/// The JSON that leads from an id to its successor.
+pub(crate) fn alias(
+    old: &SessionId,
+    successor: &Session,
+    honoured_until: Timestamp,
+) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Alias {
+        session_id: *old,
+        user_id: successor.user_id.as_str().into(),
+        rotated_to: successor.id,
+        honoured_until,
     })
+}
+
+/// Reads what stands under the key of the session with this id. What has to be kept of the text is copied, and nothing
+/// else.
+pub(crate) fn parse(id: &SessionId, json: &[u8]) -> Result<Found, serde_json::Error> {
+    let session: Result<Record<'_>, _> = serde_json::from_slice(json);
+    let (its_id, found) = match session {
+        Ok(record) => (record.session_id, Found::Session(record.into_stored())),
+        // Sessions are what is there nearly always, so that they are tried first.
+        Err(error) => match serde_json::from_slice::<Alias<'_>>(json) {
+            Ok(Alias { session_id, rotated_to: to, honoured_until, .. }) => {
+                (session_id, Found::Rotated { to, honoured_until })
+            }
+            Err(_) => return Err(error),
+        },
+    };
+    if its_id == *id { Ok(found) } else { Err(de::Error::custom("another session stands under its key")) }
+}
+
+impl Record<'_> {
+    fn into_stored(self) -> StoredSession {
+        let client = Client { ip_address: self.ip_address, user_agent: self.user_agent.into_owned() };
+        StoredSession {
+            session: Session {
+                id: self.session_id,
+                family: self.family.unwrap_or_else(|| self.session_id.family()),
+                user_id: UserId::from_store(self.user_id.into_owned()),
+                epoch: SessionEpoch(self.epoch),
+                current_role: self.current_role,
+                created_at: self.created_at,
+                last_activity: self.last_activity,
+                authenticated_at: self.authenticated_at,
+                remember: self.remember,
+                transport: self.transport,
+                client,
+                idle_expires_at: self.idle_expires_at,
+                expires_at: self.expires_at,
+            },
+            user_version: UserVersion(self.user_version),
+            revision: Revision(self.revision),
+            honoured_until: None,
+        }
+    }
 }
 
 /// For values that stand in JSON as the text that they are written as anywhere.
@@ -123,6 +198,29 @@ mod as_text {
     }
 }
 
+/// The same for values that may be missing.
+mod as_optional_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        <&str>::deserialize(deserializer)?.parse().map(Some).map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use markt_test_support::fixtures;
@@ -132,26 +230,57 @@ mod tests {
     #[test]
     fn the_fields_that_the_scripts_look_at_keep_their_places() {
         let session = fixtures::session(&fixtures::user_id());
-        let json = head(&session).unwrap();
+        let json = head(&session, Revision(5)).unwrap();
         let (id, user) = (session.id, &session.user_id);
-        let beginning = format!("{{\"session_id\":\"{id}\",\"user_id\":\"{user}\",");
+        let text = |time: Timestamp| serde_json::to_string(&time).unwrap();
+        let last_activity = text(session.last_activity);
+        let beginning = format!(
+            "{{\"session_id\":\"{id}\",\"user_id\":\"{user}\",\"current_role\":\"buyer\",\
+             \"last_activity\":{last_activity},"
+        );
         assert!(json.starts_with(&beginning), "{json}");
-        assert!(json.ends_with(",\"epoch\":0,\"user_version\":"), "{json}");
+        let (idle, absolute) = (text(session.idle_expires_at), text(session.expires_at));
+        let end = format!(
+            ",\"idle_expires_at\":{idle},\"expires_at\":{absolute},\"revision\":5,\"epoch\":0,\"user_version\":"
+        );
+        assert!(json.ends_with(&end), "{json}");
     }
 
     #[test]
     fn what_is_written_is_read_again_and_what_is_not_known_ignored() {
         let session = fixtures::session(&fixtures::user_id());
-        let json = head(&session).unwrap() + "17}";
-        let json = json.replace(",\"epoch\"", ",\"colour\":{\"a\":[1]},\"epoch\"");
-        let user_version = UserVersion(17);
-        assert_eq!(parse(json.as_bytes()).unwrap(), StoredSession { session, user_version });
+        let json = head(&session, Revision(5)).unwrap() + "17}";
+        let json = json.replace(",\"idle", ",\"colour\":{\"a\":[1]},\"idle");
+        let stored =
+            StoredSession { session, user_version: UserVersion(17), revision: Revision(5), honoured_until: None };
+        assert_eq!(parsed(&stored.session.id, &json), stored);
+    }
+
+    #[test]
+    fn a_session_from_before_there_were_revisions_has_the_first() {
+        let session = fixtures::session(&fixtures::user_id());
+        let json = head(&session, Revision(5)).unwrap() + "17}";
+        let stored = parsed(&session.id, &json.replace("\"revision\":5,", ""));
+        assert_eq!((stored.session, stored.revision), (session, Revision::default()));
+    }
+
+    #[test]
+    fn what_was_rotated_away_leads_to_its_successor() {
+        let (old, new) = (fixtures::session(&fixtures::user_id()), fixtures::session(&fixtures::user_id()));
+        let json = alias(&old.id, &new, old.created_at).unwrap();
+        let Found::Rotated { to, honoured_until } = parse(&old.id, json.as_bytes()).unwrap() else {
+            panic!("no alias: {json}")
+        };
+        assert_eq!((to, honoured_until), (new.id, old.created_at));
+        assert!(parse(&new.id, json.as_bytes()).is_err());
     }
 
     #[test]
     fn what_is_no_session_is_an_error() {
-        let json = head(&fixtures::session(&fixtures::user_id())).unwrap() + "17}";
-        assert!(parse(json.as_bytes()).is_ok());
+        let session = fixtures::session(&fixtures::user_id());
+        let json = head(&session, Revision(5)).unwrap() + "17}";
+        assert!(parse(&session.id, json.as_bytes()).is_ok());
+        assert!(parse(&fixtures::session(&session.user_id).id, json.as_bytes()).is_err());
         for broken in [
             "",
             "null",
@@ -163,8 +292,15 @@ mod tests {
             &json.replace("17}", "\"17\"}"),
             &json.replace("192.0.2.7", "192.0.2.777"),
         ] {
-            assert!(parse(broken.as_bytes()).is_err(), "{broken}");
+            assert!(parse(&session.id, broken.as_bytes()).is_err(), "{broken}");
         }
-        assert!(parse(b"\xff\xfe").is_err());
+        assert!(parse(&session.id, b"\xff\xfe").is_err());
+    }
+
+    fn parsed(id: &SessionId, json: &str) -> StoredSession {
+        match parse(id, json.as_bytes()).unwrap() {
+            Found::Session(stored) => stored,
+            Found::Rotated { .. } => panic!("no session: {json}"),
+        }
     }
 }

@@ -8,20 +8,39 @@ use fred::types::scripts::Script;
 use fred::types::{FromValue, Value};
 
 use crate::connection::Connections;
+use crate::keys::{ENDED_DIGITS, ENDED_PREFIX, SESSION_PREFIX, USER_SESSIONS_PREFIX};
+use crate::session_store::MAX_HOPS;
+use crate::time_to_live::LONGEST_TTL;
 
-macro_rules! script {
-    ($($file:literal),+) => {
-        LazyLock::new(|| Script::from_lua(concat!($(include_str!(concat!("scripts/", $file))),+)))
+macro_rules! lua {
+    ($file:literal) => {
+        include_str!(concat!("scripts/", $file))
     };
 }
 
-pub(crate) static CREATE: LazyLock<Script> = script!("prelude.lua", "create.lua");
-pub(crate) static DELETE: LazyLock<Script> = script!("prelude.lua", "delete.lua");
-pub(crate) static DELETE_BEFORE_EPOCH: LazyLock<Script> = script!("prelude.lua", "delete_before_epoch.lua");
-pub(crate) static USER_CHANGED: LazyLock<Script> = script!("prelude.lua", "user_changed.lua");
-pub(crate) static PUT_CODE: LazyLock<Script> = script!("put_code.lua");
-pub(crate) static TAKE_TRY: LazyLock<Script> = script!("take_try.lua");
-pub(crate) static REDEEM: LazyLock<Script> = script!("redeem.lua");
+pub(crate) static CREATE: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("create.lua")));
+pub(crate) static TOUCH: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("touch.lua")));
+pub(crate) static UPDATE: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("update.lua")));
+pub(crate) static ROTATE: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("rotate.lua")));
+pub(crate) static LIST: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("list.lua")));
+pub(crate) static DELETE: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("delete.lua")));
+pub(crate) static DELETE_BEFORE_EPOCH: LazyLock<Script> =
+    LazyLock::new(|| on_sessions(lua!("delete_before_epoch.lua")));
+pub(crate) static USER_CHANGED: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("user_changed.lua")));
+pub(crate) static PUT_CODE: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("put_code.lua")));
+pub(crate) static TAKE_TRY: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("take_try.lua")));
+pub(crate) static REDEEM: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("redeem.lua")));
+pub(crate) static COUNT: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("count.lua")));
+
+/// A script with the constants and the functions that those on sessions share.
+fn on_sessions(body: &str) -> Script {
+    let longest_ttl = LONGEST_TTL.as_millis();
+    let constants = format!(
+        "local SESSION, USER_SESSIONS, ENDED = '{SESSION_PREFIX}', '{USER_SESSIONS_PREFIX}', '{ENDED_PREFIX}'\n\
+         local ENDED_DIGITS, LONGEST_TTL, HOPS = {ENDED_DIGITS}, {longest_ttl}, {MAX_HOPS}\n"
+    );
+    Script::from_lua(constants + lua!("prelude.lua") + body)
+}
 
 /// Runs a script: by its digest, and only if Redis doesn't know it (any more) by its text. fred's own
 /// `evalsha_with_reload` takes no options, so it would wait for a lost connection.

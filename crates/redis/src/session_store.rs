@@ -1,129 +1,264 @@
 //! The sessions.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fred::bytes::Bytes;
 use fred::interfaces::KeysInterface;
+use fred::types::scripts::Script;
+use fred::types::{FromValue, Value};
 use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::clock::Clock;
-use markt_domain::ports::session_store::{Creation, SessionStore, StoredSession};
-use markt_domain::session::{Session, SessionId};
+use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore, StoredSession};
+use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 
+use crate::ConnectOptions;
 use crate::connection::Connections;
 use crate::errors::store_error;
-use crate::keys::{self, SESSION_PREFIX, USER_SESSIONS_PREFIX, USER_STATE_TTL};
-use crate::{record, scripts};
+use crate::record::Found;
+use crate::time_to_live::{milliseconds, time_to_live};
+use crate::{keys, record, scripts};
 
-/// The longest time to live that is given: a century, within what Redis can add to the time.
-const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// How often an id that was rotated away may lead to another that was. Nobody rotates a session more often while the
+/// first of its secrets is honoured; it keeps a chain that is made by hand from going on for ever.
+pub(crate) const MAX_HOPS: usize = 16;
+
+/// How long after a session's end by our clock it may take Redis to forget it, without anybody having had a hand in it.
+const END_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// Keeps sessions in Redis, as told in [`keys`].
 #[derive(Clone)]
 pub struct RedisSessionStore {
     connections: Connections,
+    endings_kept: Duration,
+    user_states_kept: Duration,
     clock: Arc<dyn Clock>,
 }
 
 impl RedisSessionStore {
-    pub(crate) fn new(connections: Connections, clock: Arc<dyn Clock>) -> Self {
-        Self { connections, clock }
+    pub(crate) fn new(connections: Connections, options: ConnectOptions, clock: Arc<dyn Clock>) -> Self {
+        let ConnectOptions { endings_kept, user_states_kept, .. } = options;
+        Self { connections, endings_kept, user_states_kept, clock }
+    }
+
+    async fn run<R: FromValue>(
+        &self,
+        operation: &'static str,
+        script: &Script,
+        keys: Vec<String>,
+        arguments: Vec<Value>,
+    ) -> Result<R, StoreError> {
+        scripts::run(&self.connections, script, keys, arguments).await.map_err(|error| store_error(operation, error))
+    }
+
+    /// What the scripts that write a session down begin their arguments with.
+    fn to_keep(&self, operation: &'static str, session: &Session, revision: i64) -> Result<Vec<Value>, StoreError> {
+        let head =
+            record::head(session, Revision(revision)).map_err(|error| StoreError::unreadable(operation, error))?;
+        Ok(vec![
+            session.id.to_string().into(),
+            head.into(),
+            session.ends_at().unix_milliseconds().into(),
+            self.clock.now().unix_milliseconds().into(),
+            self.endings_kept(),
+        ])
+    }
+
+    fn endings_kept(&self) -> Value {
+        milliseconds(self.endings_kept).into()
+    }
+
+    fn user_states_kept(&self) -> Value {
+        milliseconds(self.user_states_kept).into()
     }
 }
 
 #[async_trait]
 impl SessionStore for RedisSessionStore {
-    async fn create(&self, session: &Session, user_version: UserVersion) -> Result<Creation, StoreError> {
+    async fn create(
+        &self,
+        session: &Session,
+        user_version: UserVersion,
+        max_per_user: NonZeroU32,
+        replaces: &[SessionId],
+    ) -> Result<Creation, StoreError> {
         const OPERATION: &str = "create session";
-        let head = record::head(session).map_err(|error| StoreError::unreadable(OPERATION, error))?;
-        let answer: String = scripts::run(
-            &self.connections,
-            &scripts::CREATE,
-            vec![keys::session(&session.id), keys::user_sessions(&session.user_id), keys::user_state(&session.user_id)],
-            vec![
-                session.id.to_string().into(),
-                session.epoch.0.into(),
-                head.into(),
-                user_version.0.into(),
-                time_to_live(session.ends_at(), self.clock.now()).into(),
-            ],
-        )
-        .await
-        .map_err(|error| store_error(OPERATION, error))?;
-        match answer.as_str() {
-            "created" => Ok(Creation::Created),
-            "taken" => Ok(Creation::IdTaken),
-            "superseded" => Ok(Creation::Superseded),
+        let keys =
+            vec![keys::session(&session.id), keys::user_sessions(&session.user_id), keys::user_state(&session.user_id)];
+        let mut arguments = self.to_keep(OPERATION, session, Revision::default().0)?;
+        arguments.extend([session.epoch.0.into(), user_version.0.into(), i64::from(max_per_user.get()).into()]);
+        arguments.extend(replaces.iter().map(|id| id.to_string().into()));
+        let answer: Vec<String> = self.run(OPERATION, &scripts::CREATE, keys, arguments).await?;
+        match answer.split_first().map(|(answer, evicted)| (answer.as_str(), evicted)) {
+            Some(("created", evicted)) => {
+                let evicted = evicted.iter().map(|id| id.parse()).collect::<Result<_, _>>();
+                Ok(Creation::Created { evicted: evicted.map_err(|error| StoreError::unreadable(OPERATION, error))? })
+            }
+            Some(("taken", _)) => Ok(Creation::IdTaken),
+            Some(("superseded", _)) => Ok(Creation::Superseded),
             _ => Err(StoreError::unreadable(OPERATION, "an unknown answer")),
         }
     }
 
     async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         const OPERATION: &str = "find session";
-        let json: Option<Bytes> =
-            self.connections.next().get(keys::session(id)).await.map_err(|error| store_error(OPERATION, error))?;
-        let Some(json) = json else { return Ok(None) };
-        let found = record::parse(&json).map_err(|error| StoreError::unreadable(OPERATION, error))?;
-        if found.session.id != *id {
-            let reason = "another session stands under its key";
-            return Err(StoreError::unreadable(OPERATION, reason));
+        let (mut id, mut honoured_until) = (*id, None::<Timestamp>);
+        for _ in 0..=MAX_HOPS {
+            let json: Option<Bytes> =
+                self.connections.next().get(keys::session(&id)).await.map_err(|error| store_error(OPERATION, error))?;
+            let Some(json) = json else { return Ok(None) };
+            match record::parse(&id, &json).map_err(|error| StoreError::unreadable(OPERATION, error))? {
+                Found::Session(found) => return Ok(Some(StoredSession { honoured_until, ..found })),
+                Found::Rotated { to, honoured_until: until } => {
+                    id = to;
+                    honoured_until = Some(honoured_until.map_or(until, |earlier| earlier.min(until)));
+                }
+            }
         }
-        Ok(Some(found))
+        Ok(None)
     }
 
-    async fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let deleted: u64 = scripts::run(
-            &self.connections,
-            &scripts::DELETE,
-            vec![keys::session(id)],
-            vec![id.to_string().into(), USER_SESSIONS_PREFIX.into()],
-        )
-        .await
-        .map_err(|error| store_error("delete session", error))?;
+    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
+        const OPERATION: &str = "ask how a session ended";
+        let mut id = *id;
+        for _ in 0..=MAX_HOPS {
+            let (json, end): (Option<Bytes>, Option<String>) = self
+                .connections
+                .next()
+                .mget(vec![keys::session(&id), keys::ended(&id)])
+                .await
+                .map_err(|error| store_error(OPERATION, error))?;
+            let Some(json) = json else { return Ok(end.and_then(|end| ending(&end, self.clock.now()))) };
+            match record::parse(&id, &json) {
+                Ok(Found::Rotated { to, .. }) => id = to,
+                // What can't be read hasn't ended either.
+                Ok(Found::Session(_)) | Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<StoredSession>, StoreError> {
+        let keys = vec![keys::user_sessions(user)];
+        let found: Vec<(String, Bytes)> = self.run("list sessions", &scripts::LIST, keys, vec![]).await?;
+        Ok(found.iter().filter_map(|(id, json)| listed(user, id, json)).collect())
+    }
+
+    async fn touch(
+        &self,
+        id: &SessionId,
+        last_activity: Timestamp,
+        idle_expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        const OPERATION: &str = "touch session";
+        let text = |time| record::time(time).map_err(|error| StoreError::unreadable(OPERATION, error));
+        let arguments = vec![
+            id.to_string().into(),
+            text(last_activity)?.into(),
+            text(idle_expires_at)?.into(),
+            self.clock.now().unix_milliseconds().into(),
+            self.endings_kept(),
+        ];
+        let touched: u64 = self.run(OPERATION, &scripts::TOUCH, vec![keys::session(id)], arguments).await?;
+        Ok(touched > 0)
+    }
+
+    async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError> {
+        const OPERATION: &str = "update session";
+        let keys = vec![keys::session(&session.id), keys::user_sessions(&session.user_id)];
+        let mut arguments = self.to_keep(OPERATION, session, revision.0.saturating_add(1))?;
+        arguments.push(revision.0.into());
+        change(OPERATION, &self.run::<String>(OPERATION, &scripts::UPDATE, keys, arguments).await?)
+    }
+
+    async fn rotate(
+        &self,
+        old: &SessionId,
+        revision: Revision,
+        successor: &Session,
+        honoured_until: Timestamp,
+    ) -> Result<Change, StoreError> {
+        const OPERATION: &str = "rotate session";
+        let alias =
+            record::alias(old, successor, honoured_until).map_err(|error| StoreError::unreadable(OPERATION, error))?;
+        let keys = vec![keys::session(old), keys::session(&successor.id), keys::user_sessions(&successor.user_id)];
+        let mut arguments = self.to_keep(OPERATION, successor, revision.0.saturating_add(1))?;
+        arguments.extend([
+            old.to_string().into(),
+            revision.0.into(),
+            alias.into(),
+            time_to_live(honoured_until, self.clock.now()).into(),
+        ]);
+        change(OPERATION, &self.run::<String>(OPERATION, &scripts::ROTATE, keys, arguments).await?)
+    }
+
+    async fn delete(&self, id: &SessionId, ending: Ending) -> Result<bool, StoreError> {
+        let arguments = vec![id.to_string().into(), ending.as_str().into(), self.endings_kept()];
+        let deleted: u64 = self.run("delete session", &scripts::DELETE, vec![keys::session(id)], arguments).await?;
         Ok(deleted > 0)
     }
 
-    async fn delete_before_epoch(&self, user: &UserId, state: UserState) -> Result<u64, StoreError> {
-        scripts::run(
-            &self.connections,
-            &scripts::DELETE_BEFORE_EPOCH,
-            vec![keys::user_sessions(user), keys::user_state(user)],
-            vec![
-                SESSION_PREFIX.into(),
-                state.epoch.0.into(),
-                state.version.0.into(),
-                milliseconds(USER_STATE_TTL).into(),
-            ],
-        )
-        .await
-        .map_err(|error| store_error("delete sessions before epoch", error))
+    async fn delete_before_epoch(
+        &self,
+        user: &UserId,
+        state: UserState,
+        keep: Option<SessionFamily>,
+        ending: Ending,
+    ) -> Result<u64, StoreError> {
+        let keys = vec![keys::user_sessions(user), keys::user_state(user)];
+        let arguments = vec![
+            state.epoch.0.into(),
+            state.version.0.into(),
+            self.user_states_kept(),
+            keep.map(|family| family.to_string()).unwrap_or_default().into(),
+            ending.as_str().into(),
+            self.endings_kept(),
+        ];
+        self.run("delete sessions before epoch", &scripts::DELETE_BEFORE_EPOCH, keys, arguments).await
     }
 
     async fn user_changed(&self, user: &UserId, version: UserVersion) -> Result<(), StoreError> {
-        scripts::run(
-            &self.connections,
-            &scripts::USER_CHANGED,
-            vec![keys::user_sessions(user), keys::user_state(user)],
-            vec![SESSION_PREFIX.into(), version.0.into(), milliseconds(USER_STATE_TTL).into()],
-        )
-        .await
-        .map_err(|error| store_error("tell sessions of changed user", error))
+        let keys = vec![keys::user_sessions(user), keys::user_state(user)];
+        let arguments = vec![version.0.into(), self.user_states_kept()];
+        self.run("tell sessions of changed user", &scripts::USER_CHANGED, keys, arguments).await
     }
 }
 
-/// How long something has to live that ends then, in milliseconds; 0 if it has ended.
-///
-/// A duration, not the end itself: an end would be held against Redis' clock, and one that is ahead of ours would
-/// forget sessions early by that much.
-pub(crate) fn time_to_live(end: Timestamp, now: Timestamp) -> i64 {
-    milliseconds(end.since(now).min(LONGEST_TTL))
+fn change(operation: &'static str, answer: &str) -> Result<Change, StoreError> {
+    match answer {
+        "made" => Ok(Change::Made),
+        "conflict" => Ok(Change::Conflict),
+        "gone" => Ok(Change::Gone),
+        _ => Err(StoreError::unreadable(operation, "an unknown answer")),
+    }
 }
 
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+/// What the memory of an end says of a session that isn't there (any more): how it was ended or, where nobody has
+/// ended it, when it would have come to its end. Nothing if it says what only a later version of this service knows.
+fn ending(memory: &str, now: Timestamp) -> Option<Ending> {
+    match memory.parse().map(Timestamp::from_unix_milliseconds) {
+        Ok(end) if end <= now.plus(END_TOLERANCE) => Some(Ending::Expired),
+        Ok(_) => Some(Ending::Removed),
+        Err(_) => memory.parse().ok(),
+    }
+}
+
+/// A session of a listing. One that can't be read doesn't hide the others: it is left out, and goes by being deleted or
+/// with the end of its user's epoch.
+fn listed(user: &UserId, id: &str, json: &[u8]) -> Option<StoredSession> {
+    let id: SessionId = id.parse().ok()?;
+    match record::parse(&id, json) {
+        Ok(Found::Session(found)) if found.session.user_id == *user => Some(found),
+        Ok(_) => None,
+        Err(_) => {
+            tracing::warn!(session_id = %id, user_id = user.as_str(), "a session that can't be read isn't listed");
+            None
+        }
+    }
 }
 
 #[cfg(test)]
@@ -131,12 +266,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_to_live_is_what_is_left_to_the_millisecond() {
-        let at = Timestamp::from_unix_milliseconds;
-        assert_eq!(time_to_live(at(1_500), at(1_000)), 500);
-        assert_eq!(time_to_live(at(1_000), at(1_000)), 0);
-        assert_eq!(time_to_live(at(0), at(1_000)), 0);
-        let century = milliseconds(LONGEST_TTL);
-        assert_eq!(time_to_live(at(i64::MAX), at(i64::MIN)), century);
+    fn what_is_remembered_tells_how_a_session_ended() {
+        let now = Timestamp::from_unix_milliseconds(1_768_473_000_000);
+        for (memory, expected) in [
+            ("1768473000000", Some(Ending::Expired)),
+            ("1768473001000", Some(Ending::Expired)),
+            ("1768473001001", Some(Ending::Removed)),
+            ("logged_out", Some(Ending::LoggedOut)),
+            ("abducted", None),
+            ("", None),
+        ] {
+            assert_eq!(ending(memory, now), expected, "{memory}");
+        }
     }
 }

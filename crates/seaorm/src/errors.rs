@@ -52,6 +52,25 @@ pub(crate) fn is_conflict(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_) | SqlErr::ForeignKeyConstraintViolation(_)))
 }
 
+/// How often something is tried to be made while others take, in that moment, what was free: each time one of them got
+/// it, and the next look says so.
+const TRIES: usize = 5;
+
+/// Does it until no row is in the way, or for the last time. Which row was in the way isn't read from the error: the
+/// constraints of a database that was taken over have names that nobody here knows. The next try looks.
+pub(crate) async fn trying_again<T, W>(mut work: impl FnMut() -> W) -> Result<T, DbErr>
+where
+    W: Future<Output = Result<T, DbErr>>,
+{
+    let mut tries = 1..TRIES;
+    loop {
+        match work().await {
+            Err(error) if is_conflict(&error) && tries.next().is_some() => {}
+            result => return result,
+        }
+    }
+}
+
 fn kind(error: &sqlx::Error) -> StoreErrorKind {
     use sqlx::Error as E;
     let unavailable = match error {

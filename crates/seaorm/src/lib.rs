@@ -1,7 +1,7 @@
-//! Users, sessions and codes in SQLite or PostgreSQL.
+//! Users, sessions, codes and limits in SQLite or PostgreSQL.
 //!
-//! One [`Database`] is connected at the start; [`SeaOrmUserStore`], [`SeaOrmSessionStore`] and [`SeaOrmCodeStore`] are
-//! handles on it, cheap to clone. Users live in the tables of the Markt application, which are taken over as they are;
+//! One [`Database`] is connected at the start; [`SeaOrmUserStore`], [`SeaOrmSessionStore`], [`SeaOrmCodeStore`] and
+//! [`SeaOrmRateLimiter`] are handles on it, cheap to clone. Users live in the tables of the Markt application, which are taken over as they are;
 //! what is this service's own has the prefix `auth_` (see [`migrate`]).
 //!
 //! Everything but [`migrate`] is bounded in time: a database that is gone or frozen is *unavailable* within two
@@ -12,7 +12,10 @@ mod database;
 mod entities;
 mod errors;
 mod migrations;
+mod rate_limiter;
 mod session_store;
+#[cfg(test)]
+mod statements;
 mod sweeper;
 mod time;
 mod user_store;
@@ -20,5 +23,6 @@ mod user_store;
 pub use code_store::SeaOrmCodeStore;
 pub use database::{ConnectError, Database};
 pub use migrations::{MigrateError, migrate, pending_migrations};
+pub use rate_limiter::SeaOrmRateLimiter;
 pub use session_store::SeaOrmSessionStore;
 pub use user_store::SeaOrmUserStore;

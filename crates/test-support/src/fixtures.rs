@@ -29,8 +29,10 @@ pub fn user_id() -> UserId {
 #[must_use]
 pub fn session(user: &UserId) -> Session {
     let now = now();
+    let id = SessionSecret::generate(&MachineEntropy).id();
     Session {
-        id: SessionSecret::generate(&MachineEntropy).id(),
+        id,
+        family: id.family(),
         user_id: user.clone(),
         epoch: SessionEpoch(0),
         current_role: Role::Buyer,

@@ -2,13 +2,17 @@
 
 mod config;
 mod serve;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Sources};
+use crate::system::{SystemClock, SystemEntropy};
+use crate::wiring::Surroundings;
 use crate::{http, telemetry, wiring};
 
 /// Session authentication for the Markt marketplace and apps like it.
@@ -42,6 +46,11 @@ enum Command {
     },
     /// Brings the database's schema up to date.
     Migrate,
+    /// Shows, deactivates and activates users.
+    Users {
+        #[command(subcommand)]
+        command: users::UsersCommand,
+    },
     /// Prints the effective configuration, secrets hidden.
     Config {
         /// In JSON.
@@ -82,7 +91,7 @@ fn run(cli: Cli) -> Outcome {
     match cli.command.unwrap_or(Command::Serve { demo: false }) {
         Command::Serve { demo } => {
             telemetry::init(&config.telemetry);
-            runtime()?.block_on(serve::serve(&config, demo))
+            runtime()?.block_on(serve::serve(&config, &surroundings(), demo))
         }
         Command::Migrate => {
             telemetry::init(&config.telemetry);
@@ -90,9 +99,17 @@ fn run(cli: Cli) -> Outcome {
             println!("The schema of {} is up to date.", config.database_url);
             Ok(())
         }
+        Command::Users { command } => {
+            telemetry::init(&config.telemetry);
+            runtime()?.block_on(users::run(command, &config, &surroundings()))
+        }
         Command::Config { json } => config::print(&config, json),
         Command::Openapi => Ok(()),
     }
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

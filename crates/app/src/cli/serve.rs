@@ -1,36 +1,22 @@
 //! `markt-auth serve`
 
-use std::sync::Arc;
-
 use super::Outcome;
 use crate::application::Application;
 use crate::config::Config;
 use crate::config::values::{Environment, Value as _};
 use crate::demo;
-use crate::system::{SystemClock, SystemEntropy};
 use crate::wiring::Surroundings;
 
 /// Keys that are read and checked, but that nothing depends on yet.
-const WITHOUT_EFFECT: [&str; 9] = [
-    "jwt.",
-    "limits.",
-    "session.binding.",
-    "session.fresh_for",
-    "session.max_per_user",
-    "session.near_cache.",
-    "session.rotation_grace",
-    "session.touch_interval",
-    "telemetry.otlp_",
-];
+const WITHOUT_EFFECT: [&str; 3] = ["jwt.", "session.near_cache.", "telemetry.otlp_"];
 
 /// Serves until the process is told to end.
-pub async fn serve(config: &Config, with_demo: bool) -> Outcome {
+pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool) -> Outcome {
     if with_demo && config.env == Environment::Production {
         return Err("--demo: not in production, where everybody would know the accounts' password".into());
     }
     warn_of_keys_without_effect(config);
-    let surroundings = Surroundings { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-    let application = Application::build(config, &surroundings, with_demo).await?;
+    let application = Application::build(config, surroundings, with_demo).await?;
     let address = application.address()?;
     tracing::info!(
         %address,

@@ -1,48 +1,44 @@
 //! `current_user` of the guide: the caller, as an extractor.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use http::request::Parts;
-use markt_domain::session::SessionSecret;
-use markt_domain::use_cases::authenticate::{self, AuthenticateError};
+use markt_domain::use_cases::authenticate::{self, Activity};
 
 use super::App;
-use super::credentials;
+use super::client::client;
+use super::credentials::{Presented, TooManySecrets, presented};
 use super::error::{ApiError, ErrorType};
+use super::renewal::Renewal;
 use crate::config::values::BearerPolicy;
 
-/// A caller who is logged in. As an `Option` it is nothing for one who is not; a store that can't be asked is an error
-/// either way.
+/// A caller who is logged in. The request counts as a use of the session.
 pub struct Authenticated(pub authenticate::Authenticated);
 
 impl FromRequestParts<App> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        Ok(find(parts, app).await?.map(Self)?)
+        Self::find(parts, app, Activity::Use).await
     }
 }
 
-impl OptionalFromRequestParts<App> for Authenticated {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, ApiError> {
-        match find(parts, app).await? {
-            Ok(found) => Ok(Some(Self(found))),
-            Err(error @ (AuthenticateError::Store(_) | AuthenticateError::AmbiguousCredentials)) => Err(error.into()),
-            Err(_) => Ok(None),
+impl Authenticated {
+    /// Finds the caller. A cookie whose session lives longer for this request shall do so, too.
+    pub async fn find(parts: &Parts, app: &App, activity: Activity) -> Result<Self, ApiError> {
+        let Presented { secrets, from_cookies } = presented_secrets(parts, app)?;
+        let client = client(parts, &app.trusted_proxies);
+        let found = app.authenticate.by_secrets(&secrets, &client, activity).await?;
+        let in_cookie = found.secret < from_cookies;
+        if found.was_touched && found.session.remember && in_cookie {
+            let lifetime = found.session.ends_at().since(found.session.last_activity);
+            Renewal::order(parts, app.session_cookie.issue(&secrets[found.secret], Some(lifetime)));
         }
+        Ok(Self(found))
     }
-}
-
-type Found = Result<authenticate::Authenticated, AuthenticateError>;
-
-async fn find(parts: &Parts, app: &App) -> Result<Found, ApiError> {
-    let secrets = presented_secrets(parts, app)?;
-    Ok(app.authenticate.by_secrets(&secrets).await)
 }
 
 /// The secrets that the request brings.
-pub fn presented_secrets(parts: &Parts, app: &App) -> Result<Vec<SessionSecret>, ApiError> {
-    credentials::secrets(&parts.headers, app.session_cookie.name(), app.bearer != BearerPolicy::Off)
-        .map_err(|credentials::TooManySecrets| ApiError::new(ErrorType::AmbiguousCredentials))
+pub fn presented_secrets(parts: &Parts, app: &App) -> Result<Presented, ApiError> {
+    presented(&parts.headers, app.session_cookie.name(), app.bearer != BearerPolicy::Off)
+        .map_err(|TooManySecrets| ApiError::new(ErrorType::AmbiguousCredentials))
 }

@@ -11,9 +11,17 @@ const MAX_SECRETS: usize = 4;
 /// A request brings more secrets than anybody has use for.
 pub struct TooManySecrets;
 
+/// The different secrets that a request brings.
+pub struct Presented {
+    /// The secrets: those from cookies first.
+    pub secrets: Vec<SessionSecret>,
+    /// How many of them came in cookies.
+    pub from_cookies: usize,
+}
+
 /// The different secrets in a request's cookies of this name and, if `bearer` are taken, in its `Authorization`. What
 /// can't be a secret is passed over: it is no different from none.
-pub fn secrets(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Result<Vec<SessionSecret>, TooManySecrets> {
+pub fn presented(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Result<Presented, TooManySecrets> {
     let from_cookies = headers
         .get_all(COOKIE)
         .iter()
@@ -21,25 +29,27 @@ pub fn secrets(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Result<V
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name == cookie_name)
-        .map(|(_, value)| value);
+        .map(|(_, value)| (value, true));
     let from_authorization = headers
         .get_all(AUTHORIZATION)
         .iter()
         .filter(|_| bearer)
         .filter_map(|header| header.to_str().ok())
-        .filter_map(bearer_token);
+        .filter_map(bearer_token)
+        .map(|token| (token, false));
 
-    let mut secrets: Vec<SessionSecret> = Vec::new();
-    for text in from_cookies.chain(from_authorization) {
+    let mut presented = Presented { secrets: Vec::new(), from_cookies: 0 };
+    for (text, in_cookie) in from_cookies.chain(from_authorization) {
         let Ok(secret) = SessionSecret::parse(text) else { continue };
-        if !secrets.contains(&secret) {
-            if secrets.len() == MAX_SECRETS {
+        if !presented.secrets.contains(&secret) {
+            if presented.secrets.len() == MAX_SECRETS {
                 return Err(TooManySecrets);
             }
-            secrets.push(secret);
+            presented.secrets.push(secret);
+            presented.from_cookies += usize::from(in_cookie);
         }
     }
-    Ok(secrets)
+    Ok(presented)
 }
 
 fn bearer_token(header: &str) -> Option<&str> {
@@ -53,8 +63,8 @@ mod tests {
 
     fn found(headers: &[(http::HeaderName, &str)], bearer: bool) -> Option<Vec<String>> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        let secrets = secrets(&headers, "markt_session", bearer).ok()?;
-        Some(secrets.iter().map(|secret| secret.expose().to_owned()).collect())
+        let presented = presented(&headers, "markt_session", bearer).ok()?;
+        Some(presented.secrets.iter().map(|secret| secret.expose().to_owned()).collect())
     }
 
     fn secret(letter: char) -> String {
@@ -78,6 +88,17 @@ mod tests {
             found(&[(COOKIE, &cookie), (COOKIE, &cookie), (AUTHORIZATION, &bearer)], true),
             Some(vec![secret('a')])
         );
+    }
+
+    #[test]
+    fn those_that_came_in_cookies_stand_first_and_are_counted() {
+        let cookie = format!("markt_session={}; markt_session={0}", secret('b'));
+        let bearer = format!("Bearer {}", secret('a'));
+        let headers = [(AUTHORIZATION, bearer.as_str()), (COOKIE, cookie.as_str())];
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        let Ok(presented) = presented(&headers, "markt_session", true) else { panic!("two are not too many") };
+        assert_eq!((presented.secrets.len(), presented.from_cookies), (2, 1));
+        assert_eq!(presented.secrets[0].expose(), secret('b'));
     }
 
     #[test]

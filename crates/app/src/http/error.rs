@@ -1,18 +1,13 @@
-//! Errors as clients see them: one body for all of them, and one place that maps the domain's errors to it.
+//! Errors as clients see them: one body for all of them.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use markt_domain::ports::password_hasher::HashingError;
-use markt_domain::ports::{StoreError, StoreErrorKind};
-use markt_domain::use_cases::authenticate::AuthenticateError;
-use markt_domain::use_cases::log_in::LogInError;
-use markt_domain::use_cases::register::RegisterError;
-use markt_domain::use_cases::verify_email::{SendCodeError, VerifyEmailError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -116,7 +111,7 @@ impl ErrorType {
     }
 
     /// After how many seconds it makes sense to try again.
-    const fn retry_after(self) -> Option<u32> {
+    const fn retry_after(self) -> Option<u64> {
         match self {
             Self::Overloaded | Self::StoreUnavailable => Some(1),
             _ => None,
@@ -143,6 +138,8 @@ pub struct ApiError {
     error_type: ErrorType,
     message: Cow<'static, str>,
     details: Map<String, Value>,
+    /// After how many seconds it makes sense to try again.
+    retry_after: Option<u64>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -175,7 +172,13 @@ impl ApiError {
     /// An error that says what its type says.
     #[must_use]
     pub fn new(error_type: ErrorType) -> Self {
-        Self { error_type, message: error_type.message().into(), details: Map::new(), cause: None }
+        Self {
+            error_type,
+            message: error_type.message().into(),
+            details: Map::new(),
+            retry_after: error_type.retry_after(),
+            cause: None,
+        }
     }
 
     /// An error with a message of its own.
@@ -187,15 +190,28 @@ impl ApiError {
     /// A failed validation: the messages by field, below where the fields stand (`json` or `query`).
     #[must_use]
     pub fn validation(location: &str, errors: Map<String, Value>) -> Self {
-        let mut error = Self::new(ErrorType::ValidationFailed);
-        error.details.insert("errors".into(), json!({ location: errors }));
-        error
+        Self::new(ErrorType::ValidationFailed).with_detail("errors", json!({ location: errors }))
     }
 
     /// The same error with its cause, for the log.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
         self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// The same error, and when it makes sense to try again: in whole seconds, and not before.
+    #[must_use]
+    pub fn retry_after(mut self, duration: Duration) -> Self {
+        let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        self.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    /// The same error with a field of its own in the body.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
         self
     }
 
@@ -232,98 +248,10 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.error_type.status().into_response();
-        if let Some(seconds) = self.error_type.retry_after() {
+        if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        let error_type = match error.kind {
-            StoreErrorKind::Unavailable => ErrorType::StoreUnavailable,
-            StoreErrorKind::Unreadable => ErrorType::Internal,
-        };
-        Self::new(error_type).caused_by(error)
-    }
-}
-
-impl From<HashingError> for ApiError {
-    fn from(error: HashingError) -> Self {
-        let error_type = match error {
-            HashingError::Overloaded => ErrorType::Overloaded,
-            HashingError::Failed(_) => ErrorType::Internal,
-        };
-        Self::new(error_type).caused_by(error)
-    }
-}
-
-impl From<AuthenticateError> for ApiError {
-    fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::NotAuthenticated => Self::new(ErrorType::NotAuthenticated),
-            AuthenticateError::SessionExpired => Self::new(ErrorType::SessionExpired),
-            AuthenticateError::SessionRevoked => Self::new(ErrorType::SessionRevoked),
-            AuthenticateError::AmbiguousCredentials => Self::new(ErrorType::AmbiguousCredentials),
-            AuthenticateError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<LogInError> for ApiError {
-    fn from(error: LogInError) -> Self {
-        match error {
-            LogInError::InvalidCredentials => Self::new(ErrorType::InvalidCredentials),
-            LogInError::AccountDeactivated => Self::new(ErrorType::AccountDeactivated),
-            LogInError::UnverifiedEmail(email) => {
-                let message = "Please verify your email address before logging in (verify your email: \
-                               POST /users/email-verification/send sends a code)";
-                let mut error = Self::with_message(ErrorType::UnverifiedEmail, message);
-                error.details.insert("email".into(), email.as_str().into());
-                error
-            }
-            LogInError::RoleUnavailable(role) => {
-                Self::with_message(ErrorType::RoleUnavailable, format!("The user can't act as {role}"))
-            }
-            LogInError::Hashing(error) => error.into(),
-            LogInError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RegisterError> for ApiError {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::EmailTaken => Self::with_message(ErrorType::Conflict, "Email already registered"),
-            RegisterError::UsernameTaken => Self::with_message(ErrorType::Conflict, "Username already taken"),
-            RegisterError::UnknownCategories(ids) => {
-                let messages: Vec<String> = ids.iter().map(|id| format!("Category {id} not found.")).collect();
-                let errors = json!({ "seller_data": { "category_ids": messages } });
-                Self::validation("json", errors.as_object().cloned().unwrap_or_default())
-            }
-            RegisterError::Hashing(error) => error.into(),
-            RegisterError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<SendCodeError> for ApiError {
-    fn from(error: SendCodeError) -> Self {
-        match error {
-            SendCodeError::Hashing(error) => error.into(),
-            SendCodeError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<VerifyEmailError> for ApiError {
-    fn from(error: VerifyEmailError) -> Self {
-        match error {
-            VerifyEmailError::InvalidCode => Self::new(ErrorType::InvalidCode),
-            VerifyEmailError::Hashing(error) => error.into(),
-            VerifyEmailError::Store(error) => error.into(),
-        }
     }
 }

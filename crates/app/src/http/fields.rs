@@ -146,6 +146,15 @@ pub fn boolean(value: Value) -> Read<bool> {
     value.as_bool().map_or_else(|| refused("Not a valid boolean."), Ok)
 }
 
+/// True or false, as flags are written in query strings.
+pub fn flag(value: Value) -> Read<bool> {
+    match value.as_str() {
+        Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        _ => refused("Not a valid boolean."),
+    }
+}
+
 /// An object of any form.
 pub fn object(value: Value) -> Read<Map<String, Value>> {
     if holds_null_character(&value) {

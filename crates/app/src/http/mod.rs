@@ -8,11 +8,13 @@ mod body;
 mod client;
 mod credentials;
 mod cross_origin;
+mod domain_errors;
 mod envelope;
 mod error;
 mod fields;
 pub mod health;
 mod openapi;
+mod renewal;
 mod representation;
 mod routes;
 mod session_cookie;
@@ -32,10 +34,16 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use ipnet::IpNet;
 use markt_domain::ports::entropy::Entropy;
 use markt_domain::use_cases::authenticate::Authenticate;
+use markt_domain::use_cases::change_password::ChangePassword;
 use markt_domain::use_cases::check_username::CheckUsername;
+use markt_domain::use_cases::devices::Devices;
+use markt_domain::use_cases::edit_profile::EditProfile;
 use markt_domain::use_cases::log_in::LogIn;
 use markt_domain::use_cases::log_out::LogOut;
+use markt_domain::use_cases::reauthenticate::Reauthenticate;
 use markt_domain::use_cases::register::Register;
+use markt_domain::use_cases::reset_password::ResetPassword;
+use markt_domain::use_cases::switch_role::SwitchRole;
 use markt_domain::use_cases::verify_email::VerifyEmail;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -53,10 +61,16 @@ use session_cookie::SessionCookie;
 #[expect(missing_docs, reason = "each field is named for its use case")]
 pub struct UseCases {
     pub authenticate: Arc<Authenticate>,
+    pub change_password: Arc<ChangePassword>,
     pub check_username: Arc<CheckUsername>,
+    pub devices: Arc<Devices>,
+    pub edit_profile: Arc<EditProfile>,
     pub log_in: Arc<LogIn>,
     pub log_out: Arc<LogOut>,
+    pub reauthenticate: Arc<Reauthenticate>,
     pub register: Arc<Register>,
+    pub reset_password: Arc<ResetPassword>,
+    pub switch_role: Arc<SwitchRole>,
     pub verify_email: Arc<VerifyEmail>,
 }
 
@@ -119,6 +133,7 @@ pub fn router(config: &Config, use_cases: UseCases, entropy: Arc<dyn Entropy>) -
         .merge(swagger_ui())
         .fallback(|| async { ApiError::new(ErrorType::NotFound) })
         .with_state(App::new(config, use_cases))
+        .layer(middleware::from_fn(renewal::renew))
         .layer(middleware::from_fn_with_state(config.http.request_timeout, limit_time))
         .layer(middleware::from_fn_with_state(allowed_origins.into(), cross_origin::refuse_forged))
         .layer(cross_origin::cors(&config.cors_allowed_origins))
@@ -136,10 +151,23 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(routes::register::register))
         .routes(routes!(routes::login::login))
         .routes(routes!(routes::logout::logout))
-        .routes(routes!(routes::profile::profile))
+        .routes(routes!(routes::profile::profile, routes::profile::update_profile))
+        .routes(routes!(routes::profile::update_buyer))
+        .routes(routes!(routes::profile::update_seller))
+        .routes(routes!(routes::profile::create_buyer))
+        .routes(routes!(routes::profile::create_seller))
+        .routes(routes!(routes::switch_role::switch_role))
         .routes(routes!(routes::check_username::check_username))
         .routes(routes!(routes::email_verification::send))
         .routes(routes!(routes::email_verification::verify))
+        .routes(routes!(routes::password_reset::send))
+        .routes(routes!(routes::password_reset::confirm))
+        .routes(routes!(routes::password::change_password))
+        .routes(routes!(routes::reauthenticate::reauthenticate))
+        .routes(routes!(routes::session::session))
+        .routes(routes!(routes::devices::list, routes::devices::revoke_others))
+        .routes(routes!(routes::devices::revoke))
+        .routes(routes!(routes::verify::verify))
         .routes(routes!(routes::status::status));
     OpenApiRouter::with_openapi(openapi::base()).nest(BASE_PATH, api)
 }

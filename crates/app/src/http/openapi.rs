@@ -16,7 +16,8 @@ pub const BASE_PATH: &str = "/api/v1";
                        with it."
     ),
     tags(
-        (name = "users", description = "Users and their sessions"),
+        (name = "users", description = "Users and what belongs to them"),
+        (name = "sessions", description = "Sessions, on this device and the user's others"),
         (name = "service", description = "The service itself"),
     ),
     modifiers(&Credentials)

@@ -1,9 +1,11 @@
 //! Users and profiles as clients see them.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use markt_domain::Timestamp;
 use markt_domain::role::Role;
+use markt_domain::session::{Session, SessionId};
 use markt_domain::user::{Address, BuyerAccount, Profile, SellerAccount, User};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -196,6 +198,73 @@ impl<'a> SellerAccountBody<'a> {
             is_active: seller.is_active,
             joined_date: Time(seller.joined_date),
         }
+    }
+}
+
+/// What was done, for people.
+#[derive(Serialize, ToSchema)]
+pub struct MessageBody {
+    pub(super) message: &'static str,
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+pub struct SessionBody<'a> {
+    /// The public id: it finds the session, but can't be used to log in.
+    #[schema(value_type = String, example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    id: Text<SessionId>,
+    #[schema(example = "USR_7K2M9QXA")]
+    user_id: &'a str,
+    current_role: RoleName,
+    /// When the user logged in.
+    created_at: Time,
+    /// When the session was last used; may lag a little (`session.touch_interval`).
+    last_activity: Time,
+    /// When the password was last given.
+    authenticated_at: Time,
+    /// Whether the password was given recently enough for what needs that.
+    fresh: bool,
+    /// Whether the session outlives the browser.
+    remember: bool,
+    #[schema(example = "cookie")]
+    transport: &'static str,
+    #[schema(value_type = String, example = "192.0.2.7")]
+    ip_address: Text<IpAddr>,
+    user_agent: &'a str,
+    /// When it ends unless it is used before.
+    idle_expires_at: Time,
+    /// When it ends at the latest.
+    expires_at: Time,
+}
+
+impl<'a> SessionBody<'a> {
+    /// The session, and whether it is fresh.
+    #[must_use]
+    pub fn new(session: &'a Session, fresh: bool) -> Self {
+        Self {
+            id: Text(session.id),
+            user_id: session.user_id.as_str(),
+            current_role: session.current_role.into(),
+            created_at: Time(session.created_at),
+            last_activity: Time(session.last_activity),
+            authenticated_at: Time(session.authenticated_at),
+            fresh,
+            remember: session.remember,
+            transport: session.transport.as_str(),
+            ip_address: Text(session.client.ip_address),
+            user_agent: &session.client.user_agent,
+            idle_expires_at: Time(session.idle_expires_at),
+            expires_at: Time(session.expires_at),
+        }
+    }
+}
+
+/// A value that is written as its text.
+struct Text<T>(T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 

@@ -51,6 +51,10 @@ impl Answer {
         errors[location].clone()
     }
 
+    pub fn sets_cookie(&self) -> bool {
+        self.headers.contains_key("set-cookie")
+    }
+
     /// The one cookie that was set.
     #[track_caller]
     pub fn session_cookie(&self) -> SetCookie {
@@ -64,6 +68,11 @@ impl Answer {
             (name.to_lowercase(), value.to_owned())
         };
         SetCookie { name: name.to_owned(), value: value.to_owned(), attributes: parts.map(attribute).collect() }
+    }
+
+    #[track_caller]
+    pub fn assert_status(&self, status: u16) {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
     }
 
     /// Makes sure that this is the error of this type, with a whole body.

@@ -18,8 +18,13 @@ pub struct Client {
 
 impl Client {
     pub fn of(server: &Server, cookies: bool) -> Self {
+        Self::to(&server.url, cookies)
+    }
+
+    /// A client of the server at this URL.
+    pub fn to(url: &str, cookies: bool) -> Self {
         let http = reqwest::Client::builder().cookie_store(cookies).timeout(Duration::from_secs(30)).build().unwrap();
-        Self { http, root: server.url.clone(), headers: Vec::new() }
+        Self { http, root: url.to_owned(), headers: Vec::new() }
     }
 
     /// The same client, with its cookies, which talks to this server from now on.
@@ -56,9 +61,27 @@ impl Client {
         Answer::of(self.request(Method::POST, path)).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, body).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path)).await
+    }
+
+    /// Sends a body by this method.
+    pub async fn send(&self, method: &str, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(method.parse().unwrap(), path).json(&body)).await
+    }
+
     /// Posts bytes as JSON, whatever they are.
     pub async fn post_bytes(&self, path: &str, bytes: impl Into<Vec<u8>>) -> Answer {
-        let request = self.request(Method::POST, path).header("content-type", "application/json");
+        self.send_bytes("POST", path, bytes).await
+    }
+
+    /// Sends bytes as JSON, whatever they are, by this method.
+    pub async fn send_bytes(&self, method: &str, path: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+        let request = self.request(method.parse().unwrap(), path).header("content-type", "application/json");
         Answer::of(request.body(bytes.into())).await
     }
 

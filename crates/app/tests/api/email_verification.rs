@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::answer::Answer;
 use crate::on_both_deployments;
-use crate::server::{Deployment, PASSWORD, Server, code_in};
+use crate::server::{Deployment, PASSWORD, Server, code_in, wrong_code};
 
 const EMAIL: &str = "ann_lee@example.com";
 
@@ -33,18 +33,13 @@ async fn send(server: &Server, email: &str) -> Answer {
     answer
 }
 
-/// Another code, `step` further.
-fn wrong(code: &str, step: u32) -> String {
-    format!("{:06}", (code.parse::<u32>().unwrap() + step) % 1_000_000)
-}
-
 async fn the_right_code_verifies_the_address_and_running_sessions_know_it_at_once(deployment: Deployment) {
     let server = Server::start(deployment).await;
     let secret = server.register("ann_lee").await;
     let session = server.with_cookie(&secret);
     let code = server.mailed_code(EMAIL, 1).await;
     assert_eq!(session.get("/users/profile").await.json()["email_verified"], false);
-    verify(&server, EMAIL, wrong(&code, 1)).await.assert_error(400, "invalid_code");
+    verify(&server, EMAIL, wrong_code(&code, 1)).await.assert_error(400, "invalid_code");
     assert_eq!(session.get("/users/profile").await.json()["email_verified"], false);
     let answer = verify(&server, "Ann_Lee@EXAMPLE.com", code.as_str()).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
@@ -59,7 +54,7 @@ async fn five_wrong_codes_void_the_right_one(deployment: Deployment) {
     server.register("ann_lee").await;
     let code = server.mailed_code(EMAIL, 1).await;
     for step in 1..=5 {
-        verify(&server, EMAIL, wrong(&code, step)).await.assert_error(400, "invalid_code");
+        verify(&server, EMAIL, wrong_code(&code, step)).await.assert_error(400, "invalid_code");
     }
     verify(&server, EMAIL, code).await.assert_error(400, "invalid_code");
     server.client().log_in(EMAIL, PASSWORD).await.assert_error(403, "unverified_email");
@@ -67,7 +62,7 @@ async fn five_wrong_codes_void_the_right_one(deployment: Deployment) {
     send(&server, EMAIL).await;
     let code = server.mailed_code(EMAIL, 2).await;
     for step in 1..=4 {
-        verify(&server, EMAIL, wrong(&code, step)).await.assert_error(400, "invalid_code");
+        verify(&server, EMAIL, wrong_code(&code, step)).await.assert_error(400, "invalid_code");
     }
     assert_eq!(verify(&server, EMAIL, code).await.status, StatusCode::OK);
 }
@@ -134,7 +129,7 @@ async fn nobody_learns_from_the_answer_which_addresses_are_known(deployment: Dep
     let mut bodies = Vec::new();
     let code = server.mailed_code(EMAIL, 3).await;
     for email in [EMAIL, "nobody@example.com", "buyer1@markt.com"] {
-        let answer = verify(&server, email, wrong(&code, 1)).await;
+        let answer = verify(&server, email, wrong_code(&code, 1)).await;
         answer.assert_error(400, "invalid_code");
         let mut body = answer.json();
         body["request_id"].take();

@@ -20,6 +20,7 @@ on_both_deployments!(
     a_user_with_both_accounts_acts_as_a_buyer_unless_asked_otherwise,
     a_user_who_has_not_verified_the_address_is_told_to,
     a_deactivated_user_is_out_and_comes_in_again_when_reactivated,
+    a_user_who_is_deleted_in_sql_is_out,
     a_deactivated_shop_is_no_role_to_act_in,
     a_login_shows_at_once_in_the_profile_of_another_session,
 );
@@ -166,6 +167,20 @@ async fn a_deactivated_user_is_out_and_comes_in_again_when_reactivated(deploymen
     client.log_in("buyer1@markt.com", "Password124").await.assert_error(401, "invalid_credentials");
     server.setup.execute_sql("UPDATE users SET is_active = TRUE WHERE username = 'buyer1'").await;
     server.logged_in("buyer1@markt.com").await;
+}
+
+async fn a_user_who_is_deleted_in_sql_is_out(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let (secret, stranger) = (server.secret_of("buyer1@markt.com").await, server.secret_of("seller1@markt.com").await);
+    server.assert_alive(&secret, "buyer1").await;
+    let of_user = "user_id = (SELECT id FROM users WHERE username = 'buyer1')";
+    let statements = format!("DELETE FROM buyers WHERE {of_user}; DELETE FROM users WHERE username = 'buyer1'");
+    server.setup.execute_sql(&statements).await;
+    // As with any change made in SQL.
+    server.clock().advance(Duration::from_secs(61));
+    server.assert_dead(&secret).await;
+    server.client().log_in("buyer1@markt.com", PASSWORD).await.assert_error(401, "invalid_credentials");
+    server.assert_alive(&stranger, "seller1").await;
 }
 
 async fn a_deactivated_shop_is_no_role_to_act_in(deployment: Deployment) {

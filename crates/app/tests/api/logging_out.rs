@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
-use markt_domain::session::SessionSecret;
-use markt_test_support::stores::OwnRedis;
 use reqwest::StatusCode;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::on_both_deployments;
 use crate::server::{Deployment, Server};
-use crate::setup::Setup;
 
 on_both_deployments!(
     a_logout_ends_this_session_alone_and_clears_the_cookie,
@@ -41,7 +36,7 @@ async fn a_logout_ends_this_session_alone_and_clears_the_cookie(deployment: Depl
     assert_eq!(cleared.attributes, attributes);
     server.assert_dead(&secret).await;
     server.assert_alive(&other, "buyer1").await;
-    server.with_cookie(&secret).post_nothing("/users/logout").await.assert_error(401, "not_authenticated");
+    server.with_cookie(&secret).post_nothing("/users/logout").await.assert_error(401, "session_revoked");
 }
 
 async fn a_logout_by_bearer_ends_the_session(deployment: Deployment) {
@@ -61,8 +56,7 @@ async fn who_is_not_logged_in_cannot_log_out(deployment: Deployment) {
     let body = json!({"email": "buyer1@markt.com", "password": "Password123", "remember": false});
     let secret = server.secret_with(body).await;
     server.clock().advance(Duration::from_secs(25 * 60 * 60));
-    let expired = server.with_cookie(&secret).post_nothing("/users/logout").await;
-    assert_eq!(expired.status, StatusCode::UNAUTHORIZED, "{expired:?}");
+    server.with_cookie(&secret).post_nothing("/users/logout").await.assert_error(401, "session_expired");
 }
 
 async fn a_logout_everywhere_ends_all_of_the_users_sessions_and_no_one_elses(deployment: Deployment) {
@@ -79,8 +73,7 @@ async fn a_logout_everywhere_ends_all_of_the_users_sessions_and_no_one_elses(dep
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
     assert_eq!(answer.session_cookie().value, "");
     for secret in &mine {
-        let answer = server.with_cookie(secret).get("/users/profile").await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
+        server.assert_dead(secret).await;
     }
     for (secret, username) in theirs {
         server.assert_alive(&secret, username).await;
@@ -112,25 +105,4 @@ async fn a_logout_with_the_secrets_of_two_sessions_ends_neither(deployment: Depl
     client.post_nothing("/users/logout").await.assert_error(400, "ambiguous_credentials");
     server.assert_alive(&one, "buyer1").await;
     server.assert_alive(&two, "seller1").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_comes_back_from_a_backup_stays_dead_after_a_logout_everywhere() {
-    let redis = OwnRedis::start().await;
-    let server = Setup::of(Deployment::Full).await.with("MARKT_REDIS_URL", redis.url()).start().await;
-    let secret = server.secret_of("buyer1@markt.com").await;
-    server.assert_alive(&secret, "buyer1").await;
-    let key = format!("session:{}", SessionSecret::parse(&secret).unwrap().id());
-    copy_key(&redis, &key, "backup").await;
-    server.with_cookie(&secret).post_nothing("/users/logout?everywhere=true").await;
-    copy_key(&redis, "backup", &key).await;
-    server.with_cookie(&secret).get("/users/profile").await.assert_error(401, "session_revoked");
-}
-
-async fn copy_key(redis: &OwnRedis, from: &str, to: &str) {
-    let mut connection = TcpStream::connect(("127.0.0.1", redis.port())).await.unwrap();
-    connection.write_all(format!("COPY {from} {to}\r\n").as_bytes()).await.unwrap();
-    let mut answer = [0; 4];
-    connection.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b":1\r\n", "{from} is not there");
 }

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::server::{Deployment, PASSWORD, Server};
+use crate::server::{Deployment, PASSWORD, Server, public_id};
 use crate::setup::Setup;
 use crate::shapes::registration;
 
@@ -54,6 +54,11 @@ async fn assert_comes_back(server: &Server, secret: &str, username: &str) {
     }
 }
 
+/// What re-authentication and the change of the password ask for.
+fn passwords() -> Value {
+    json!({"password": PASSWORD, "current_password": PASSWORD, "new_password": PASSWORD})
+}
+
 async fn assert_unavailable_soon(request: impl Future<Output = Answer>) {
     let started = Instant::now();
     request.await.assert_store_unavailable();
@@ -72,6 +77,14 @@ async fn while_redis_is_away_nobody_is_logged_out() {
         assert_unavailable_soon(client.post_nothing("/users/logout")).await;
         assert_unavailable_soon(client.post_nothing("/users/logout?everywhere=true")).await;
     }
+    for path in ["/session", "/session?touch=false", "/users/sessions", "/sessions/verify"] {
+        assert_unavailable_soon(client.get(path)).await;
+    }
+    for path in ["/users/switch-role", "/users/reauthenticate", "/users/password"] {
+        assert_unavailable_soon(client.post(path, passwords())).await;
+    }
+    assert_unavailable_soon(client.delete("/users/sessions")).await;
+    assert_unavailable_soon(client.delete(&format!("/users/sessions/{}", public_id(&secret)))).await;
     // Who brings no secret is not logged in, whatever Redis would say.
     server.client().get("/users/profile").await.assert_error(401, "not_authenticated");
     server.with_cookie("garbage").get("/users/profile").await.assert_error(401, "not_authenticated");
@@ -141,6 +154,10 @@ async fn while_postgres_is_away_nobody_is_logged_out_or_told_that_the_password_i
     server.clock().advance(Duration::from_secs(61));
     assert_unavailable_soon(server.with_cookie(&secret).get("/users/profile")).await;
     server.client().get("/users/profile").await.assert_error(401, "not_authenticated");
+    for path in ["/users/switch-role", "/users/reauthenticate", "/users/password"] {
+        assert_unavailable_soon(server.with_cookie(&secret).post(path, passwords())).await;
+    }
+    assert_unavailable_soon(server.with_cookie(&secret).delete("/users/sessions")).await;
     let (status, body) = readiness(&server).await;
     assert_eq!(
         (status, &body["checks"]["database"], &body["checks"]["redis"]),

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::answer::Answer;
 use crate::on_both_deployments;
+use crate::process;
 use crate::server::{Deployment, PASSWORD, Server, code_in};
 use crate::setup::Setup;
 use crate::shapes::registration;
@@ -18,6 +19,7 @@ on_both_deployments!(
     an_old_schema_stops_the_start_and_is_left_as_it_is,
     cookies_are_for_tls_alone_and_browsers_are_told_to_use_it,
     codes_go_to_the_mail_server,
+    demo_accounts_stop_the_start,
 );
 
 /// Where mail goes that no test reads: nothing listens there.
@@ -70,8 +72,9 @@ async fn cookies_are_for_tls_alone_and_browsers_are_told_to_use_it(deployment: D
     for answer in others.iter().chain([&registered, &logged_out, &page]) {
         let policy = answer.header("strict-transport-security");
         let seconds = policy.split(';').next().and_then(|part| part.strip_prefix("max-age=")).unwrap_or_default();
-        // A year at least (ASVS 3.4.1).
+        // A year at least, for subdomains too (ASVS 3.4.1).
         assert!(seconds.parse::<u64>().is_ok_and(|seconds| seconds >= 31_536_000), "{answer:?}");
+        assert!(policy.split(';').any(|part| part.trim() == "includeSubDomains"), "{answer:?}");
     }
     // The development's front ends are strangers here.
     let browser = server.browser().log_in("ann_lee@example.com", PASSWORD).await;
@@ -92,6 +95,18 @@ async fn codes_go_to_the_mail_server(deployment: Deployment) {
     assert_eq!(server.without_cookies().log_in("ann_lee@example.com", PASSWORD).await.status, StatusCode::OK);
     let setup = server.stop().await;
     assert_eq!(setup.mails_to("ann_lee@example.com"), Vec::<String>::new());
+}
+
+async fn demo_accounts_stop_the_start(deployment: Deployment) {
+    let setup = setup(deployment, NO_SMTP).await;
+    // Nothing else is wrong but the schema, which is looked at later, and without which nothing would serve for ever.
+    for (arguments, said) in
+        [(&["serve", "--demo"][..], "--demo: not in production"), (&["serve"], "markt-auth migrate")]
+    {
+        let output = process::run(&setup, arguments).await;
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), words.contains(said)), (Some(1), true), "{arguments:?}: {words}");
+    }
 }
 
 /// A mail server that takes everything; its URL, and what it takes.

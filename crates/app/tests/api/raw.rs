@@ -15,7 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sends these bytes, keeps its end open, and reads the first answer; nothing if the server closes without one.
 pub async fn exchange(server: &Server, request: &[u8]) -> Option<Answer> {
-    let address = server.url.strip_prefix("http://").unwrap();
+    exchange_at(&server.url, request).await
+}
+
+/// The same, with the server at this URL.
+pub async fn exchange_at(url: &str, request: &[u8]) -> Option<Answer> {
+    let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     // A server that has read enough may answer and close before all is sent.
     let _sent = stream.write_all(request).await;

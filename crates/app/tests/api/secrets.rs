@@ -1,14 +1,11 @@
 //! Secrets, passwords and codes are kept by nobody but those they were given to.
 
-use std::time::Duration;
-
 use markt_domain::session::SessionSecret;
-use markt_test_support::stores::{redis_url, server_address};
+use markt_test_support::stores::redis_url;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
+use crate::redis::redis;
 use crate::server::{Deployment, Server};
 use crate::setup::Setup;
 use crate::shapes::{registration, with};
@@ -66,15 +63,15 @@ async fn nothing_that_was_given_to_a_user_stands_in_postgres_or_redis() {
         let mut sessions = 0;
         for secret in given {
             if let Ok(secret) = SessionSecret::parse(secret) {
-                let session = redis(&["GET", &format!("session:{}", secret.id())]).await;
+                let session = redis(&redis_url(), &["GET", &format!("session:{}", secret.id())]).await;
                 sessions += usize::from(session.contains(&id));
                 dump.push_str(&session);
             }
         }
         assert!(sessions > 0, "no session stands in Redis");
-        dump.push_str(&redis(&["HGETALL", &format!("code:verify_email:{id}")]).await);
-        dump.push_str(&redis(&["HGETALL", &format!("user-state:{id}")]).await);
-        dump.push_str(&redis(&["ZRANGE", &format!("user-sessions:{id}"), "0", "-1"]).await);
+        dump.push_str(&redis(&redis_url(), &["HGETALL", &format!("code:verify_email:{id}")]).await);
+        dump.push_str(&redis(&redis_url(), &["HGETALL", &format!("user-state:{id}")]).await);
+        dump.push_str(&redis(&redis_url(), &["ZRANGE", &format!("user-sessions:{id}"), "0", "-1"]).await);
         // Between what can't belong to it, as six digits may well stand in a longer number.
         let words: Vec<&str> = dump.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
         for secret in given {
@@ -94,7 +91,7 @@ async fn a_session_stands_in_redis_as_the_json_of_the_contract_and_expires_there
     let answer = client.post("/users/login", body).await;
     let secret = SessionSecret::parse(&answer.session_cookie().value).unwrap();
     let key = format!("session:{}", secret.id());
-    let session: Value = serde_json::from_str(&redis(&["GET", &key]).await).unwrap();
+    let session: Value = serde_json::from_str(&redis(&redis_url(), &["GET", &key]).await).unwrap();
     assert_eq!(session["session_id"], secret.id().to_string());
     assert_eq!(session["user_id"], answer.json()["id"]);
     assert_eq!(session["current_role"], "seller");
@@ -103,13 +100,17 @@ async fn a_session_stands_in_redis_as_the_json_of_the_contract_and_expires_there
     for time in ["last_activity", "created_at", "authenticated_at", "idle_expires_at", "expires_at"] {
         assert!(session[time].as_str().is_some_and(|time| time.ends_with('Z')), "{time}: {session}");
     }
-    let seconds: u64 = redis(&["TTL", &key]).await.parse().unwrap();
+    let seconds: u64 = redis(&redis_url(), &["TTL", &key]).await.parse().unwrap();
     assert!((86_300..=86_400).contains(&seconds), "{seconds}");
-    let index =
-        redis(&["ZRANGE", &format!("user-sessions:{}", answer.json()["id"].as_str().unwrap()), "0", "-1"]).await;
+    let index = redis(
+        &redis_url(),
+        &["ZRANGE", &format!("user-sessions:{}", answer.json()["id"].as_str().unwrap()), "0", "-1"],
+    )
+    .await;
     assert!(index.contains(&secret.id().to_string()), "{index}");
-    assert_eq!(server.with_cookie(secret.expose()).post_nothing("/users/logout").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(redis(&["EXISTS", &key]).await, "0");
+    let bearer = client.with_header("authorization", format!("Bearer {}", secret.expose()));
+    assert_eq!(bearer.post_nothing("/users/logout").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(redis(&redis_url(), &["EXISTS", &key]).await, "0");
 }
 
 async fn user_id(setup: &Setup) -> String {
@@ -124,29 +125,4 @@ async fn rows(setup: &Setup) -> String {
         dump.push_str(&setup.query_texts(&format!("SELECT t::text FROM \"{table}\" t")).await.join("\n"));
     }
     dump
-}
-
-/// What Redis answers to a command: a text as it is, the items of an array one a line.
-async fn redis(command: &[&str]) -> String {
-    let mut stream = TcpStream::connect(server_address(&redis_url())).await.unwrap();
-    let words: String = command.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    // What follows tells that the answer before it is whole.
-    let request = format!("*{}\r\n{words}*2\r\n$4\r\nECHO\r\n$8\r\nthis-end\r\n", command.len());
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let read = async {
-        while !answer.ends_with(b"$8\r\nthis-end\r\n") {
-            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "Redis closed the connection");
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
-    let text = String::from_utf8(answer).unwrap();
-    assert!(!text.starts_with('-'), "{text}");
-    let text = text.strip_suffix("$8\r\nthis-end\r\n").unwrap();
-    let lines = text.split("\r\n").filter(|line| !line.starts_with(['$', '*']));
-    lines
-        .map(|line| line.strip_prefix(':').unwrap_or(line))
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n")
 }

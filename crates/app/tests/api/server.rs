@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use markt_auth::application::Application;
+use markt_domain::session::SessionSecret;
 use markt_test_support::clock::MovableClock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -90,6 +91,11 @@ impl Server {
         setup
     }
 
+    /// Another server over the same stores, with the same clock.
+    pub async fn twin(&self) -> Self {
+        self.setup.clone().start().await
+    }
+
     pub fn clock(&self) -> &Arc<MovableClock> {
         &self.setup.clock
     }
@@ -151,6 +157,20 @@ impl Server {
         answer.session_cookie().value
     }
 
+    /// The secret of a new session that is kept in a cookie, as by a browser.
+    pub async fn secret_in_cookie(&self, email: &str) -> String {
+        let answer = self.without_cookies().with_header("x-session-transport", "cookie").log_in(email, PASSWORD).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.session_cookie().value
+    }
+
+    /// The session that this secret opens, as its client sees it; looking at it doesn't use it.
+    pub async fn session_of(&self, secret: &str) -> Value {
+        let answer = self.with_cookie(secret).get("/session?touch=false").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()
+    }
+
     /// Registers a buyer of this name, not verified yet; returns the secret of the session.
     pub async fn register(&self, name: &str) -> String {
         let answer = self.without_cookies().post("/users/register", registration(name)).await;
@@ -164,14 +184,34 @@ impl Server {
         assert_eq!(answer.json()["username"], username, "{answer:?}");
     }
 
-    /// Makes sure that this secret opens nothing.
+    /// Makes sure that the session of this secret was ended, and that its client is told so.
     pub async fn assert_dead(&self, secret: &str) {
+        self.with_cookie(secret).get("/users/profile").await.assert_error(401, "session_revoked");
+    }
+
+    /// Makes sure that the session of this secret ran out, and that its client is told so.
+    pub async fn assert_expired(&self, secret: &str) {
+        self.with_cookie(secret).get("/users/profile").await.assert_error(401, "session_expired");
+    }
+
+    /// Makes sure that this secret opens nothing, and that nothing is known of why.
+    pub async fn assert_unknown(&self, secret: &str) {
         self.with_cookie(secret).get("/users/profile").await.assert_error(401, "not_authenticated");
     }
+}
+
+/// The public id of the session that this secret was handed out for.
+pub fn public_id(secret: &str) -> String {
+    SessionSecret::parse(secret).unwrap().id().to_string()
 }
 
 /// The code that stands in a mail.
 pub fn code_in(mail: &str) -> String {
     let digits = mail.split(|c: char| !c.is_ascii_digit()).rfind(|part| part.len() == 6);
     digits.unwrap_or_else(|| panic!("there is no code in {mail}")).to_owned()
+}
+
+/// Another code, `step` further.
+pub fn wrong_code(code: &str, step: u32) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + step) % 1_000_000)
 }

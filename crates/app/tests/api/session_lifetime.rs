@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::answer::SetCookie;
 use crate::on_both_deployments;
 use crate::server::{Deployment, PASSWORD, Server};
 
@@ -16,6 +16,7 @@ on_both_deployments!(
     a_session_that_is_not_remembered_ends_after_a_day_unused,
     a_session_that_is_remembered_ends_after_a_week_unused,
     lifetimes_are_those_that_are_configured,
+    a_host_cookie_is_set_used_replaced_and_cleared_with_the_same_attributes,
 );
 
 fn login(remember: impl Into<Value>) -> Value {
@@ -54,7 +55,7 @@ async fn a_session_that_is_not_remembered_ends_after_a_day_unused(deployment: De
     server.clock().advance(23 * HOUR);
     server.assert_alive(&used, "buyer1").await;
     server.clock().advance(2 * HOUR);
-    assert_expired(deployment, &server.with_cookie(&unused).get("/users/profile").await);
+    server.assert_expired(&unused).await;
     server.assert_alive(&remembered, "buyer1").await;
 }
 
@@ -65,7 +66,7 @@ async fn a_session_that_is_remembered_ends_after_a_week_unused(deployment: Deplo
     server.clock().advance(6 * DAY);
     server.assert_alive(&used, "buyer1").await;
     server.clock().advance(2 * DAY);
-    assert_expired(deployment, &server.with_cookie(&unused).get("/users/profile").await);
+    server.assert_expired(&unused).await;
     // Whose session ran out logs in again with the cookie still there.
     let answer = server.with_cookie(&unused).log_in("buyer1@markt.com", PASSWORD).await;
     server.assert_alive(&answer.session_cookie().value, "buyer1").await;
@@ -82,7 +83,7 @@ async fn lifetimes_are_those_that_are_configured(deployment: Deployment) {
     assert_eq!(cookie.attributes["max-age"], "864000");
     let brief = server.secret_with(login(false)).await;
     server.clock().advance(2 * HOUR);
-    assert_expired(deployment, &server.with_cookie(&brief).get("/users/profile").await);
+    server.assert_expired(&brief).await;
     server.clock().advance(9 * DAY);
     server.assert_alive(&cookie.value, "buyer1").await;
 }
@@ -104,16 +105,34 @@ async fn the_cookie_is_the_one_that_is_configured() {
     {
         assert_eq!(cookie.attributes.get(name).map(String::as_str), Some(value), "{cookie:?}");
     }
-    server.assert_dead(&cookie.value).await;
+    server.assert_unknown(&cookie.value).await;
     let client = server.without_cookies().with_header("cookie", format!("__Secure-shop={}", cookie.value));
     assert_eq!(client.get("/users/profile").await.json()["username"], "buyer1");
     let cleared = client.post_nothing("/users/logout").await.session_cookie();
     assert_eq!((cleared.name.as_str(), cleared.attributes["domain"].as_str()), ("__Secure-shop", "example.com"));
 }
 
-/// Redis may have forgotten the session; SQL can tell that there was one.
-#[track_caller]
-fn assert_expired(deployment: Deployment, answer: &Answer) {
-    let forgotten = deployment == Deployment::Full && answer.json()["error_type"] == "not_authenticated";
-    answer.assert_error(401, if forgotten { "not_authenticated" } else { "session_expired" });
+async fn a_host_cookie_is_set_used_replaced_and_cleared_with_the_same_attributes(deployment: Deployment) {
+    let setup = crate::setup::Setup::of(deployment).await;
+    let setup = setup.with("MARKT_COOKIE__NAME", "__Host-markt_session").with("MARKT_COOKIE__SECURE", "true");
+    let server = setup.start().await;
+    let browser = server.without_cookies().with_header("sec-fetch-site", "same-origin");
+    let with = |cookie: &SetCookie| browser.clone().with_header("cookie", format!("{}={}", cookie.name, cookie.value));
+    let set = browser.log_in("buyer1@markt.com", PASSWORD).await.session_cookie();
+    assert_eq!(with(&set).get("/users/profile").await.json()["username"], "buyer1");
+    server.assert_unknown(&set.value).await;
+    let password = json!({ "password": PASSWORD });
+    let replaced = with(&set).post("/users/reauthenticate", password).await.session_cookie();
+    let cleared = with(&replaced).post_nothing("/users/logout").await.session_cookie();
+    with(&replaced).get("/users/profile").await.assert_error(401, "session_revoked");
+    for (cookie, max_age) in [(&set, "604800"), (&replaced, "604800"), (&cleared, "0")] {
+        assert_eq!((cookie.name.as_str(), cookie.attributes["max-age"].as_str()), ("__Host-markt_session", max_age));
+        // Browsers take such a cookie if it is secure, for "/" and without a domain, and take it away likewise.
+        let attributes = cookie.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let attributes: Vec<_> = attributes.filter(|(name, _)| !["max-age", "expires"].contains(name)).collect();
+        let expected = [("httponly", ""), ("path", "/"), ("samesite", "Lax"), ("secure", "")];
+        assert_eq!(attributes, expected, "{cookie:?}");
+    }
+    assert_ne!(replaced.value, set.value);
+    assert_eq!(cleared.value, "");
 }

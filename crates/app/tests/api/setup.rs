@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use markt_auth::application::{Application, StartError};
 use markt_auth::config::{Config, Sources};
+use markt_auth::system::SystemClock;
 use markt_auth::wiring::Surroundings;
+use markt_domain::ports::clock::Clock;
 use markt_test_support::clock::MovableClock;
 use markt_test_support::entropy::MachineEntropy;
-use markt_test_support::stores::{PostgresDatabase, SqliteDatabase, execute_sql, query_texts, redis_url};
+use markt_test_support::stores::{OwnRedis, PostgresDatabase, SqliteDatabase, execute_sql, query_texts, redis_url};
 use tempfile::TempDir;
 
 use crate::server::{Deployment, Server};
+
+/// What limits are set by.
+const LIMITS: [&str; 3] =
+    ["MARKT_LIMITS__LOGIN_PER_ACCOUNT", "MARKT_LIMITS__LOGIN_PER_IP", "MARKT_LIMITS__CODES_PER_ACCOUNT"];
 
 enum Database {
     Sqlite(SqliteDatabase),
@@ -19,25 +25,30 @@ enum Database {
 }
 
 /// A database of its own, a folder for mail, and what is configured on top of the defaults.
+#[derive(Clone)]
 pub struct Setup {
     pub clock: Arc<MovableClock>,
-    database: Database,
-    folder: TempDir,
+    database: Arc<Database>,
+    folder: Arc<TempDir>,
+    redis: Option<Arc<OwnRedis>>,
     variables: Vec<(String, String)>,
     demo_accounts: bool,
+    real_time: bool,
 }
 
 impl Setup {
-    /// The defaults, but that ports are free ones and hashes cheap.
+    /// The defaults, but that ports are free ones and hashes cheap, and that nothing is limited where that would be
+    /// counted in the Redis that tests share: they share the demo accounts, too.
     pub async fn of(deployment: Deployment) -> Self {
         let database = match deployment {
             Deployment::Embedded => Database::Sqlite(SqliteDatabase::create()),
             Deployment::Full => Database::Postgres(PostgresDatabase::create().await),
         };
-        let folder = tempfile::tempdir().unwrap();
+        let (database, folder) = (Arc::new(database), Arc::new(tempfile::tempdir().unwrap()));
         let outbox = folder.path().join("outbox").display().to_string();
         let clock = Arc::new(MovableClock::at_present());
-        let setup = Self { clock, database, folder, variables: Vec::new(), demo_accounts: true };
+        let setup =
+            Self { clock, database, folder, redis: None, variables: Vec::new(), demo_accounts: true, real_time: false };
         let url = setup.database_url().to_owned();
         let setup = setup
             .with("MARKT_BIND", "127.0.0.1:0")
@@ -48,8 +59,23 @@ impl Setup {
             .with("MARKT_PASSWORD__ITERATIONS", "1");
         match deployment {
             Deployment::Embedded => setup,
-            Deployment::Full => setup.with("MARKT_REDIS_URL", redis_url()),
+            Deployment::Full => {
+                let setup = setup.with("MARKT_REDIS_URL", redis_url());
+                LIMITS.iter().fold(setup, |setup, name| setup.with(name, "off"))
+            }
         }
+    }
+
+    /// The same, with a Redis of its own if there is to be one, and the limits of the defaults.
+    pub async fn limited(mut self) -> Self {
+        self.variables.retain(|(name, _)| !LIMITS.contains(&name.as_str()));
+        if !self.variables.iter().any(|(name, _)| name == "MARKT_REDIS_URL") {
+            return self;
+        }
+        let redis = Arc::new(OwnRedis::start().await);
+        let url = redis.url();
+        self.redis = Some(redis);
+        self.with("MARKT_REDIS_URL", url)
     }
 
     /// The same, with this variable set; the last one counts.
@@ -57,6 +83,11 @@ impl Setup {
         self.variables.retain(|(other, _)| other != name);
         self.variables.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// The same, by the machine's clock, which nobody moves.
+    pub fn in_real_time(self) -> Self {
+        Self { real_time: true, ..self }
     }
 
     /// The same, for production: mail goes to this server, and there are no demo accounts.
@@ -71,8 +102,24 @@ impl Setup {
         Config::load(&Sources { environment: self.variables.clone(), ..Sources::default() }).unwrap()
     }
 
+    /// The configuration as environment variables.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// A folder of its own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The URL of its Redis, whatever the server is configured to go through.
+    pub fn redis_url(&self) -> String {
+        self.redis.as_ref().map_or_else(redis_url, |redis| redis.url())
+    }
+
     pub async fn build(&self) -> Result<Application, StartError> {
-        let surroundings = Surroundings { clock: self.clock.clone(), entropy: Arc::new(MachineEntropy) };
+        let clock: Arc<dyn Clock> = if self.real_time { Arc::new(SystemClock) } else { self.clock.clone() };
+        let surroundings = Surroundings { clock, entropy: Arc::new(MachineEntropy) };
         Application::build(&self.config(), &surroundings, self.demo_accounts).await
     }
 
@@ -83,7 +130,7 @@ impl Setup {
 
     /// The database's URL, whatever the server is configured to go through.
     pub fn database_url(&self) -> &str {
-        match &self.database {
+        match &*self.database {
             Database::Sqlite(database) => database.url(),
             Database::Postgres(database) => database.url(),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::PASSWORD;
+use crate::server::{PASSWORD, Server};
 
 pub const USER: [&str; 13] = [
     "id",
@@ -36,6 +36,22 @@ pub const SELLER_ACCOUNT: [&str; 11] = [
     "total_raters",
     "is_active",
     "joined_date",
+];
+
+pub const SESSION: [&str; 13] = [
+    "id",
+    "user_id",
+    "current_role",
+    "created_at",
+    "last_activity",
+    "authenticated_at",
+    "fresh",
+    "remember",
+    "transport",
+    "ip_address",
+    "user_agent",
+    "idle_expires_at",
+    "expires_at",
 ];
 
 /// Makes sure that an object has exactly these keys.
@@ -89,4 +105,13 @@ pub fn seller_registration(name: &str, seller_data: Value) -> Value {
 pub fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     body[field] = value.into();
     body
+}
+
+/// Adds categories with the ids from 1 to this one.
+pub async fn add_categories(server: &Server, count: u32) {
+    for id in 1..=count {
+        let row = format!("({id}, 'Category {id}', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)");
+        let insert = format!("INSERT INTO categories (id, name, created_at, updated_at) VALUES {row}");
+        server.setup.execute_sql(&insert).await;
+    }
 }

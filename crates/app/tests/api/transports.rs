@@ -1,8 +1,10 @@
 //! How a client keeps its secret, and how it may send it.
 
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
+use crate::answer::Answer;
 use crate::client::Client;
 use crate::on_both_deployments;
 use crate::server::{Deployment, FRONT_END, PASSWORD, Server};
@@ -74,6 +76,25 @@ async fn where_bearer_is_off_no_secret_is_in_a_body_and_none_is_taken_as_bearer(
     assert_eq!(both.get("/users/profile").await.json()["username"], "buyer1");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_in_the_url_or_the_body_opens_nothing() {
+    let server = Server::start(Deployment::Embedded).await;
+    let secret = server.secret_of("buyer1@markt.com").await;
+    let client = server.without_cookies();
+    for name in ["markt_session", "token", "access_token", "session"] {
+        let query = format!("/users/profile?{name}={secret}");
+        client.get(&query).await.assert_error(401, "not_authenticated");
+        for (method, path) in [(Method::GET, "/users/profile"), (Method::POST, "/users/logout")] {
+            let in_json = client.request(method.clone(), path).json(&json!({ name: secret }));
+            Answer::of(in_json).await.assert_error(401, "not_authenticated");
+            let form = client.request(method, path).header("content-type", "application/x-www-form-urlencoded");
+            let in_form = form.body(format!("{name}={secret}"));
+            Answer::of(in_form).await.assert_error(401, "not_authenticated");
+        }
+    }
+    server.assert_alive(&secret, "buyer1").await;
+}
+
 async fn secrets_of_two_sessions_are_ambiguous_even_if_they_are_one_users(deployment: Deployment) {
     let server = Server::start(deployment).await;
     let (one, two) = (server.secret_of("buyer1@markt.com").await, server.secret_of("buyer1@markt.com").await);
@@ -103,13 +124,14 @@ async fn of_a_secret_and_garbage_the_secret_counts(deployment: Deployment) {
         }
         let mixed = server.with_cookie(garbage).with_header("authorization", format!("Bearer {secret}"));
         assert_eq!(mixed.get("/users/profile").await.json()["username"], "buyer1", "{garbage}");
-        server.with_cookie(garbage).get("/users/profile").await.assert_error(401, "not_authenticated");
+        let error_type = if garbage == dead { "session_revoked" } else { "not_authenticated" };
+        server.with_cookie(garbage).get("/users/profile").await.assert_error(401, error_type);
     }
     let mut bytes = HeaderMap::new();
     bytes.append("cookie", HeaderValue::from_bytes(b"markt_session=\xff\xfe\x80").unwrap());
     bytes.append("cookie", HeaderValue::try_from(format!("markt_session={secret}")).unwrap());
-    let request = server.without_cookies().request(reqwest::Method::GET, "/users/profile").headers(bytes);
-    assert_eq!(crate::answer::Answer::of(request).await.json()["username"], "buyer1");
+    let request = server.without_cookies().request(Method::GET, "/users/profile").headers(bytes);
+    assert_eq!(Answer::of(request).await.json()["username"], "buyer1");
 }
 
 async fn the_same_secret_twice_is_one(deployment: Deployment) {

@@ -8,6 +8,7 @@ pub mod device_recognizer;
 pub mod entropy;
 pub mod mailer;
 pub mod password_hasher;
+pub mod rate_limiter;
 pub mod session_store;
 pub mod user_store;
 

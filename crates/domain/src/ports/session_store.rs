@@ -2,18 +2,31 @@
 //!
 //! # Writing an adapter
 //!
-//! - `create` never overwrites; nothing but `create` brings a session into being (ADR 3).
-//! - A write that touches several records (the session and the index of the user's) is atomic.
+//! - `create` never overwrites; nothing but `create` and `rotate` brings a session into being, `update` and `touch`
+//!   never (ADR 3). Each write is conditional on what the store holds at that moment, in one step with it.
+//! - A write that touches several records (the session, the index of the user's, the memory of its end) is atomic.
+//! - Each write to a session but [`user_changed`](SessionStore::user_changed) counts its revision up.
+//! - An id that was rotated away leads to the successor for as long as [`StoredSession::honoured_until`] says, by
+//!   however many steps, and is then forgotten. It takes no part in listings and counts.
 //! - What a session's clocks say counts for the reader, by the reader's clock: an adapter may return an expired session
 //!   until it gets round to forgetting it, and never forgets one early.
+//! - How a session ended is remembered for [`ENDING_REMEMBERED_FOR`](crate::session::ENDING_REMEMBERED_FOR), or less if
+//!   the adapter is told so.
 //! - The secret never comes here.
 //! - The suite `markt_test_support::contracts::session_store` passes.
+
+use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::session::{Session, SessionId};
+use crate::Timestamp;
+use crate::session::{Ending, Session, SessionFamily, SessionId};
 use crate::user::{UserId, UserState, UserVersion};
+
+/// Counts the changes made to a session, so that none overwrites one that it doesn't know of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub i64);
 
 /// A session as a store returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,46 +35,126 @@ pub struct StoredSession {
     pub session: Session,
     /// The version that its user has at least: an older copy of the user is stale.
     pub user_version: UserVersion,
+    /// The session's revision.
+    pub revision: Revision,
+    /// Set if it was looked up by an id that was rotated away: until when that is honoured.
+    pub honoured_until: Option<Timestamp>,
 }
 
 /// What became of a session to be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
     /// It is kept.
-    Created,
-    /// There is a session with its id; that one was left alone.
+    Created {
+        /// The user's oldest sessions, which gave way to it.
+        evicted: Vec<SessionId>,
+    },
+    /// There is a session with its id, or the id leads to one; that one was left alone.
     IdTaken,
     /// All of the user's sessions were ended meanwhile, those of this epoch too.
     Superseded,
 }
 
+/// What became of a change that depends on what the store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It was made.
+    Made,
+    /// The session was changed or rotated meanwhile: look again.
+    Conflict,
+    /// There is no session (any more).
+    Gone,
+}
+
 /// Keeps sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Keeps a new session, and the version of its user that was read for it.
+    /// Keeps a new session, and the version of its user that was read for it, in the place of those that the ids in
+    /// `replaces` lead to, whosever they are: these end as [`Ending::Replaced`]. With it, the user has `max_per_user`
+    /// sessions at most: those that were created first end as [`Ending::Evicted`], never the new one.
     ///
     /// # Errors
     /// If the store can't be reached or read.
-    async fn create(&self, session: &Session, user_version: UserVersion) -> Result<Creation, StoreError>;
+    async fn create(
+        &self,
+        session: &Session,
+        user_version: UserVersion,
+        max_per_user: NonZeroU32,
+        replaces: &[SessionId],
+    ) -> Result<Creation, StoreError>;
 
-    /// The session with this id.
+    /// The session with this id, or the one that the id was rotated to.
     ///
     /// # Errors
     /// If the store can't be reached or read.
     async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError>;
 
-    /// Deletes a session. Returns whether there was one.
+    /// How the session ended that had this id and isn't there any more, as far as that is still known. Also for an id
+    /// that is still honoured in place of another.
     ///
     /// # Errors
     /// If the store can't be reached or read.
-    async fn delete(&self, id: &SessionId) -> Result<bool, StoreError>;
+    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError>;
 
-    /// Deletes the user's sessions of epochs before `state.epoch`, and keeps sessions of those epochs from being
-    /// created from now on. Returns how many there were.
+    /// The user's sessions, in any order; expired ones may be among them.
     ///
     /// # Errors
     /// If the store can't be reached or read.
-    async fn delete_before_epoch(&self, user: &UserId, state: UserState) -> Result<u64, StoreError>;
+    async fn list(&self, user: &UserId) -> Result<Vec<StoredSession>, StoreError>;
+
+    /// Writes down that the session was used, unless it says so of that time or a later one already. Returns whether there is a
+    /// session with this very id: one that was rotated away doesn't slide.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn touch(
+        &self,
+        id: &SessionId,
+        last_activity: Timestamp,
+        idle_expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Replaces what is kept of a session, if its revision is still this one. Its id, family and user are the same.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError>;
+
+    /// Puts `successor`, of the same family under a new id, in the place of the session with the id `old`, if that one's revision is still
+    /// this one. Until `honoured_until`, `old` leads to the successor. Of many callers at once, one succeeds; for the
+    /// others, and for an `old` that was rotated before, it is a conflict. A successor's id that is taken is a
+    /// conflict, too, and changes nothing.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn rotate(
+        &self,
+        old: &SessionId,
+        revision: Revision,
+        successor: &Session,
+        honoured_until: Timestamp,
+    ) -> Result<Change, StoreError>;
+
+    /// Deletes a session, by its own id or one that was rotated away and still leads to it; all ids that lead to it are
+    /// dead then. Remembers how it ended. Returns whether there was one.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn delete(&self, id: &SessionId, ending: Ending) -> Result<bool, StoreError>;
+
+    /// Deletes the user's sessions of epochs before `state.epoch`, but raises those of the family `keep` to that epoch;
+    /// and keeps sessions of earlier epochs from being created from now on. Remembers how they ended. Returns how many
+    /// were deleted.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn delete_before_epoch(
+        &self,
+        user: &UserId,
+        state: UserState,
+        keep: Option<SessionFamily>,
+        ending: Ending,
+    ) -> Result<u64, StoreError>;
 
     /// Takes notice that the user was changed: from now on, the user's sessions are returned with this version or a
     /// later one.

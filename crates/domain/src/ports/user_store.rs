@@ -10,8 +10,16 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::Timestamp;
+use crate::client::Network;
 use crate::credentials::{EmailAddress, PasswordHash, Username};
-use crate::user::{Account, AccountWithPassword, NewUser, UserId, UserState, UserVersion};
+use crate::session::SessionFamily;
+use crate::user::{
+    Account, AccountWithPassword, BuyerChanges, NewBuyer, NewSeller, NewUser, SellerChanges, SessionEpoch, UserChanges,
+    UserId, UserState, UserVersion,
+};
+
+/// How many of the networks that a user logged in from are known: the last ones.
+pub const KNOWN_NETWORKS: u64 = 10;
 
 /// Why a user was not made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +33,23 @@ pub enum CreateUserError {
     /// The id belongs to a user: another can be drawn.
     #[error("the id is taken")]
     IdTaken,
+    /// There are no categories with these numbers.
+    #[error("unknown categories {0:?}")]
+    UnknownCategories(Vec<i32>),
+    /// The store didn't do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a user's account as a buyer or a seller was not made or changed. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The user has such an account already.
+    #[error("the account is there already")]
+    Exists,
+    /// There is no such account, or no such user.
+    #[error("there is no such account")]
+    Missing,
     /// There are no categories with these numbers.
     #[error("unknown categories {0:?}")]
     UnknownCategories(Vec<i32>),
@@ -66,11 +91,30 @@ pub trait UserStore: Send + Sync {
     /// If the store can't be reached or read.
     async fn is_empty(&self) -> Result<bool, StoreError>;
 
-    /// Writes down that the user logged in. Returns the new version, or nothing if there is no such user.
+    /// The hash of the user's password, if there is such a user with one.
     ///
     /// # Errors
     /// If the store can't be reached or read.
-    async fn record_login(&self, id: &UserId, at: Timestamp) -> Result<Option<UserVersion>, StoreError>;
+    async fn find_password(&self, id: &UserId) -> Result<Option<PasswordHash>, StoreError>;
+
+    /// Whether the user with this address has logged in from this network lately. Takes the same steps for an address
+    /// that nobody has.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn knows_network(&self, email: &EmailAddress, network: Network) -> Result<bool, StoreError>;
+
+    /// Writes down that the user logged in, and from where: the last [`KNOWN_NETWORKS`] networks are known. Returns the
+    /// new version, or nothing if there is no such user.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn record_login(
+        &self,
+        id: &UserId,
+        network: Network,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, StoreError>;
 
     /// Replaces a password's hash by another of the same password, if it is still the old one. Returns whether it was.
     ///
@@ -83,15 +127,101 @@ pub trait UserStore: Send + Sync {
         new: &PasswordHash,
     ) -> Result<bool, StoreError>;
 
+    /// Sets a new password, if the old one's hash is still this, and begins a new session epoch in the same step,
+    /// which the session of the family `keep` outlives. Returns the counters after it, or nothing if it is another password by now.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn change_password(
+        &self,
+        id: &UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        keep: SessionFamily,
+        at: Timestamp,
+    ) -> Result<Option<UserState>, StoreError>;
+
+    /// Sets a new password whatever the old one was, takes the address that the code came to for proven, and begins a
+    /// new session epoch, all in one step. Returns the counters after it, or nothing if there is no such user.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn reset_password(
+        &self,
+        id: &UserId,
+        new: &PasswordHash,
+        at: Timestamp,
+    ) -> Result<Option<UserState>, StoreError>;
+
     /// Writes down that the user's address was proven. Returns the new version, or nothing if there is no such user.
     ///
     /// # Errors
     /// If the store can't be reached or read.
     async fn mark_email_verified(&self, id: &UserId, at: Timestamp) -> Result<Option<UserVersion>, StoreError>;
 
-    /// Begins a new session epoch: every session of the user made before is dead. Returns the counters after it.
+    /// Changes the user. Returns the new version, or nothing if there is no such user.
     ///
     /// # Errors
     /// If the store can't be reached or read.
-    async fn begin_session_epoch(&self, id: &UserId) -> Result<UserState, StoreError>;
+    async fn update(
+        &self,
+        id: &UserId,
+        changes: &UserChanges,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, StoreError>;
+
+    /// Makes the user's account as a buyer. Returns the new version.
+    ///
+    /// # Errors
+    /// If there is one already, or no such user, or the store can't be reached or read.
+    async fn create_buyer(&self, id: &UserId, buyer: &NewBuyer, at: Timestamp) -> Result<UserVersion, AccountError>;
+
+    /// Makes the user's account as a seller. Returns the new version.
+    ///
+    /// # Errors
+    /// If there is one already, or no such user, or a category is unknown, or the store can't be reached or read.
+    async fn create_seller(&self, id: &UserId, seller: &NewSeller, at: Timestamp) -> Result<UserVersion, AccountError>;
+
+    /// Changes the user's account as a buyer. Returns the new version.
+    ///
+    /// # Errors
+    /// If there is none, or the store can't be reached or read.
+    async fn update_buyer(
+        &self,
+        id: &UserId,
+        changes: &BuyerChanges,
+        at: Timestamp,
+    ) -> Result<UserVersion, AccountError>;
+
+    /// Changes the user's account as a seller. Returns the new version.
+    ///
+    /// # Errors
+    /// If there is none, or a category is unknown, or the store can't be reached or read.
+    async fn update_seller(
+        &self,
+        id: &UserId,
+        changes: &SellerChanges,
+        at: Timestamp,
+    ) -> Result<UserVersion, AccountError>;
+
+    /// Lets the user log in (again), or not any more; the latter begins a new session epoch in the same step. Returns
+    /// the counters after it, or nothing if there is no such user.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn set_active(&self, id: &UserId, active: bool, at: Timestamp) -> Result<Option<UserState>, StoreError>;
+
+    /// Begins a new session epoch: every session of the user made before is dead, but for that of the family `keep`.
+    /// Returns the counters after it.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn begin_session_epoch(&self, id: &UserId, keep: Option<SessionFamily>) -> Result<UserState, StoreError>;
+
+    /// Drops the note of the session that outlived the beginning of this epoch, once it was raised to it: so none of
+    /// its earlier secrets can come back with a backup. Does nothing if another epoch has begun. The version stays.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn forget_kept_session(&self, id: &UserId, epoch: SessionEpoch) -> Result<(), StoreError>;
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::Timestamp;
 use crate::accounts::Accounts;
+use crate::binding::{Binding, MismatchReaction};
+use crate::client::Client;
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
-use crate::ports::session_store::SessionStore;
-use crate::session::{Session, SessionSecret};
+use crate::ports::session_store::{SessionStore, StoredSession};
+use crate::session::{Ending, Session, SessionId, SessionPolicy, SessionSecret};
 use crate::user::Account;
 
 /// A caller who is logged in.
@@ -16,6 +19,24 @@ pub struct Authenticated {
     pub session: Session,
     /// Whose session it is.
     pub account: Arc<Account>,
+    /// Whether the caller gave the password recently enough for what needs that.
+    pub is_fresh: bool,
+    /// Whether the caller's secret was replaced by another meanwhile: it is honoured, for requests under way, but
+    /// neither keeps the session alive nor is replaced again.
+    pub by_former_secret: bool,
+    /// Which of the secrets opened the session: its place among those presented.
+    pub secret: usize,
+    /// Whether it was written down that the session was used, so that it lives longer from now on.
+    pub was_touched: bool,
+}
+
+/// What a request means for its session's idle timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// The session is used.
+    Use,
+    /// It is only looked at, as by a page that polls: it goes on running out.
+    Look,
 }
 
 /// Why a caller is not let in.
@@ -27,7 +48,7 @@ pub enum AuthenticateError {
     /// The session ran out.
     #[error("the session has expired")]
     SessionExpired,
-    /// The session was ended: by its user from elsewhere, or with the user's account.
+    /// The session was ended: by its user, or with the user's account.
     #[error("the session was revoked")]
     SessionRevoked,
     /// Secrets of two different sessions, both valid: nobody can say who is asking.
@@ -40,55 +61,170 @@ pub enum AuthenticateError {
 
 /// Authenticates requests.
 pub struct Authenticate {
-    sessions: Arc<dyn SessionStore>,
-    accounts: Arc<Accounts>,
-    clock: Arc<dyn Clock>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Whose they are.
+    pub accounts: Arc<Accounts>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// How long sessions live.
+    pub policy: SessionPolicy,
+    /// Who may use them.
+    pub binding: Binding,
+}
+
+/// A session that a secret opens, and whose user may use it.
+struct Opened {
+    stored: StoredSession,
+    account: Arc<Account>,
+    secret: usize,
 }
 
 impl Authenticate {
-    /// Authenticates against this store.
-    #[must_use]
-    pub fn new(sessions: Arc<dyn SessionStore>, accounts: Arc<Accounts>, clock: Arc<dyn Clock>) -> Self {
-        Self { sessions, accounts, clock }
-    }
-
     /// Finds the session that these secrets open; one valid session among them counts. Without a secret no store is
     /// asked.
     ///
     /// # Errors
     /// Says why the caller is not let in, or that it can't be told.
-    pub async fn by_secrets(&self, secrets: &[SessionSecret]) -> Result<Authenticated, AuthenticateError> {
-        let mut valid: Option<Authenticated> = None;
+    pub async fn by_secrets(
+        &self,
+        secrets: &[SessionSecret],
+        client: &Client,
+        activity: Activity,
+    ) -> Result<Authenticated, AuthenticateError> {
+        let now = self.clock.now();
+        let mut valid: Option<Opened> = None;
         let mut refusal = AuthenticateError::NotAuthenticated;
-        for secret in secrets {
-            match self.by_secret(secret).await {
-                Ok(found) if valid.as_ref().is_some_and(|other| other.session.id != found.session.id) => {
+        for (place, secret) in secrets.iter().enumerate() {
+            match (self.open(secret, place, now).await, &valid) {
+                (Ok(opened), Some(other)) if other.stored.session.id != opened.stored.session.id => {
                     return Err(AuthenticateError::AmbiguousCredentials);
                 }
-                Ok(found) => valid = Some(found),
-                Err(error @ AuthenticateError::Store(_)) => return Err(error),
-                Err(AuthenticateError::NotAuthenticated) => {}
-                Err(reason) => refusal = reason,
+                // Of two secrets of one session, the one that wasn't replaced counts.
+                (Ok(opened), Some(_)) if opened.stored.honoured_until.is_some() => {}
+                (Ok(opened), _) => valid = Some(opened),
+                (Err(error @ AuthenticateError::Store(_)), _) => return Err(error),
+                (Err(AuthenticateError::NotAuthenticated), _) => {}
+                (Err(reason), _) => refusal = reason,
             }
         }
-        valid.ok_or(refusal)
+        let opened = valid.ok_or(refusal)?;
+        let is_bound_client = self.check_binding(&opened.stored.session, client).await?;
+        let (opened, was_touched) = match activity {
+            Activity::Use => self.touch(opened, secrets, now).await?,
+            Activity::Look => (opened, false),
+        };
+        let Opened { stored: StoredSession { session, honoured_until, .. }, account, secret } = opened;
+        let is_fresh = is_bound_client && self.is_fresh(&session, honoured_until, now);
+        Ok(Authenticated {
+            session,
+            account,
+            is_fresh,
+            by_former_secret: honoured_until.is_some(),
+            secret,
+            was_touched,
+        })
     }
 
-    async fn by_secret(&self, secret: &SessionSecret) -> Result<Authenticated, AuthenticateError> {
-        let found = self.sessions.find(&secret.id()).await?;
-        let Some(stored) = found else {
-            return Err(AuthenticateError::NotAuthenticated);
-        };
-        let session = stored.session;
-        if session.is_expired(self.clock.now()) {
-            return Err(AuthenticateError::SessionExpired);
-        }
-        let account = self.accounts.get(&session.user_id, stored.user_version).await?;
-        match account {
-            Some(account) if account.user().is_active && session.epoch >= account.state.epoch => {
-                Ok(Authenticated { session, account })
+    /// A secret that was replaced because the password was given doesn't profit by it.
+    fn is_fresh(&self, session: &Session, honoured_until: Option<Timestamp>, now: Timestamp) -> bool {
+        let before_the_rotation =
+            honoured_until.is_none_or(|until| session.authenticated_at.plus(self.policy.rotation_grace) < until);
+        before_the_rotation && self.policy.is_fresh(session, now)
+    }
+
+    /// Opens the session, and looks a second time before it is refused for its epoch: it may have been raised to its
+    /// user's between the looks at the one and at the other.
+    async fn open(&self, secret: &SessionSecret, place: usize, now: Timestamp) -> Result<Opened, AuthenticateError> {
+        let id = secret.id();
+        for _ in 0..2 {
+            if let Some(opened) = self.look(&id, place, now).await? {
+                return Ok(opened);
             }
-            _ => Err(AuthenticateError::SessionRevoked),
         }
+        // It came back from a backup, or outlives its user.
+        Err(refuse(&id, Ending::Removed))
+    }
+
+    /// The session with this id and its user; nothing if the user doesn't admit it.
+    async fn look(&self, id: &SessionId, place: usize, now: Timestamp) -> Result<Option<Opened>, AuthenticateError> {
+        let found = self.sessions.find(id).await?;
+        let Some(stored) = found else {
+            let ending = self.sessions.ending(id).await?;
+            return Err(ending.map_or(AuthenticateError::NotAuthenticated, |ending| refuse(id, ending)));
+        };
+        if stored.honoured_until.is_some_and(|until| until <= now) {
+            return Err(AuthenticateError::NotAuthenticated);
+        }
+        if stored.session.is_expired(now) {
+            return Err(refuse(id, Ending::Expired));
+        }
+        match self.accounts.get(&stored.session.user_id, stored.user_version).await? {
+            Some(account) if !account.user().is_active => Err(refuse(id, Ending::Deactivated)),
+            Some(account) if account.state.admits(&stored.session) => {
+                Ok(Some(Opened { stored, account, secret: place }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the client is the one that the session is bound to, as far as is configured.
+    async fn check_binding(&self, session: &Session, client: &Client) -> Result<bool, AuthenticateError> {
+        let Some(mismatch) = self.binding.mismatch(&session.client, client) else { return Ok(true) };
+        tracing::warn!(
+            event = "binding_mismatch",
+            %mismatch,
+            reaction = ?self.binding.on_mismatch,
+            session_id = %session.id,
+            user_id = %session.user_id,
+            bound_ip_address = %session.client.ip_address,
+            bound_user_agent = session.client.user_agent,
+            ip_address = %client.ip_address,
+            user_agent = client.user_agent,
+        );
+        match self.binding.on_mismatch {
+            MismatchReaction::Revoke => {
+                self.sessions.delete(&session.id, Ending::BindingMismatch).await?;
+                Err(AuthenticateError::SessionRevoked)
+            }
+            MismatchReaction::Unfresh => Ok(false),
+            MismatchReaction::Log => Ok(true),
+        }
+    }
+
+    /// Writes down that the session is used, if it is time to. A store that can't do that now is no reason to turn the
+    /// caller away: the next request will.
+    async fn touch(
+        &self,
+        mut opened: Opened,
+        secrets: &[SessionSecret],
+        now: Timestamp,
+    ) -> Result<(Opened, bool), AuthenticateError> {
+        let session = &mut opened.stored.session;
+        if opened.stored.honoured_until.is_some() || !self.policy.is_touch_due(session, now) {
+            return Ok((opened, false));
+        }
+        let idle_expires_at = self.policy.idle_expiry(session.remember, now, session.expires_at);
+        match self.sessions.touch(&session.id, now, idle_expires_at).await {
+            Ok(true) => {
+                session.last_activity = now;
+                session.idle_expires_at = idle_expires_at;
+                Ok((opened, true))
+            }
+            // It ended or was rotated since it was found. Rotated, its secret is honoured for a while.
+            Ok(false) => Ok((self.open(&secrets[opened.secret], opened.secret, now).await?, false)),
+            Err(error) => {
+                tracing::warn!(%error, session_id = %session.id, "the use of a session was not written down");
+                Ok((opened, false))
+            }
+        }
+    }
+}
+
+fn refuse(id: &SessionId, ending: Ending) -> AuthenticateError {
+    tracing::info!(event = "session_refused", session_id = %id, %ending);
+    match ending {
+        Ending::Expired => AuthenticateError::SessionExpired,
+        _ => AuthenticateError::SessionRevoked,
     }
 }

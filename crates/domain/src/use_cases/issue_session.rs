@@ -8,7 +8,7 @@ use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::session_store::{Creation, SessionStore};
 use crate::role::Role;
-use crate::session::{Session, SessionPolicy, SessionSecret, Transport};
+use crate::session::{Ending, Session, SessionPolicy, SessionSecret, Transport};
 use crate::user::{UserId, UserState};
 
 /// What the caller says of the session that it wants.
@@ -20,8 +20,8 @@ pub struct SessionRequest {
     pub transport: Transport,
     /// Who asks, and from where.
     pub client: Client,
-    /// Secrets that came with the request. Their sessions are deleted once the new one is there, so that nobody can
-    /// plant a session (ASVS 7.2.4).
+    /// Secrets that came with the request. Their sessions give way to the new one, so that nobody can plant a session
+    /// (ASVS 7.2.4).
     pub replaces: Vec<SessionSecret>,
 }
 
@@ -54,7 +54,8 @@ impl IssueSession {
         Self { sessions, clock, entropy, policy }
     }
 
-    /// Makes a session for a user whose counters were just read. Nothing if all of the user's sessions were ended since
+    /// Makes a session for a user whose counters were just read, in the place of those that came with the request. Nothing
+    /// if all of the user's sessions were ended since
     /// then: what was read is no longer worth a session.
     ///
     /// # Errors
@@ -68,25 +69,20 @@ impl IssueSession {
     ) -> Result<Option<IssuedSession>, StoreError> {
         let secret = SessionSecret::generate(self.entropy.as_ref());
         let session = self.session(&secret, user, state, role, request);
-        match self.sessions.create(&session, state.version).await? {
-            Creation::Created => {}
+        let replaces: Vec<_> = request.replaces.iter().map(SessionSecret::id).collect();
+        let most = self.policy.max_per_user;
+        match self.sessions.create(&session, state.version, most, &replaces).await? {
+            Creation::Created { evicted } => {
+                for id in evicted {
+                    tracing::info!(event = "session_ended", ending = %Ending::Evicted, session_id = %id, user_id = %user);
+                }
+            }
             Creation::Superseded => return Ok(None),
             Creation::IdTaken => {
                 return Err(StoreError::unreadable("create session", "a secret of 256 random bits was drawn twice"));
             }
         }
         Ok(Some(IssuedSession { secret, session }))
-    }
-
-    /// Deletes the sessions that came with the request, once the new one is sure to stay.
-    ///
-    /// # Errors
-    /// If the store can't be reached or read.
-    pub async fn end_replaced(&self, request: &SessionRequest) -> Result<(), StoreError> {
-        for replaced in &request.replaces {
-            self.sessions.delete(&replaced.id()).await?;
-        }
-        Ok(())
     }
 
     fn session(
@@ -101,6 +97,7 @@ impl IssueSession {
         let expires_at = now.plus(self.policy.absolute_timeout);
         Session {
             id: secret.id(),
+            family: secret.id().family(),
             user_id: user.clone(),
             epoch: state.epoch,
             current_role: role,

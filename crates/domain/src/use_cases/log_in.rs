@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::client::{Client, Network};
 use crate::credentials::{EmailAddress, Password, PasswordHash};
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
@@ -10,6 +11,7 @@ use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
 use crate::role::Role;
 use crate::use_cases::issue_session::{IssueSession, IssuedSession, SessionRequest};
+use crate::use_cases::throttle::{Throttle, ThrottleError};
 use crate::user::{Account, AccountWithPassword, User, UserId};
 
 /// How often a login is begun again because all of the user's sessions were ended in the middle of it.
@@ -52,6 +54,9 @@ pub enum LogInError {
     /// The user has no account of this kind, or it was deactivated.
     #[error("the user can't act as {0}")]
     RoleUnavailable(Role),
+    /// Too much was tried, or it can't be told.
+    #[error(transparent)]
+    Throttle(#[from] ThrottleError),
     /// The password couldn't be checked.
     #[error(transparent)]
     Hashing(#[from] HashingError),
@@ -68,6 +73,8 @@ pub struct LogIn {
     pub sessions: Arc<dyn SessionStore>,
     /// What checks passwords.
     pub hasher: Arc<dyn PasswordHasher>,
+    /// What keeps anybody from guessing.
+    pub throttle: Arc<Throttle>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What makes the session.
@@ -83,31 +90,37 @@ impl LogIn {
     /// Says why not. The reasons but [`LogInError::InvalidCredentials`] are told only to who knows the password.
     pub async fn execute(&self, request: &LogInRequest) -> Result<LoggedIn, LogInError> {
         for _ in 0..ATTEMPTS {
-            let mut account = self.check_password(&request.email, &request.password).await?;
+            let client = &request.session.client;
+            let mut account = self.check_password(&request.email, &request.password, client).await?;
             let role = self.admit(account.user(), &account, request.role)?;
-            self.record(&mut account).await?;
+            self.record(&mut account, client.network()).await?;
             let user = account.user();
             if let Some(issued) = self.issue.execute(&user.id, account.state, role, &request.session).await? {
-                self.issue.end_replaced(&request.session).await?;
                 return Ok(LoggedIn { account, issued });
             }
         }
         Err(StoreError::unavailable("create session", "the user's sessions were ended again and again").into())
     }
 
-    async fn check_password(&self, email: &EmailAddress, password: &Password) -> Result<Account, LogInError> {
+    async fn check_password(
+        &self,
+        email: &EmailAddress,
+        password: &Password,
+        client: &Client,
+    ) -> Result<Account, LogInError> {
+        let attempt = self.throttle.log_in(email, client).await?;
         let (account, hash) = match self.users.find_by_email(email).await? {
             Some(AccountWithPassword { account, password_hash }) => (Some(account), password_hash),
             None => (None, None),
         };
         let verdict = self.hasher.verify(password, hash.as_ref()).await?;
-        let (Some(account), Some(hash)) = (account, hash) else {
+        let (Some(account), Some(hash), Verdict::Right | Verdict::RightButOutdated) = (account, hash, verdict) else {
+            attempt.failed().await?;
             return Err(LogInError::InvalidCredentials);
         };
-        match verdict {
-            Verdict::Wrong => return Err(LogInError::InvalidCredentials),
-            Verdict::Right => {}
-            Verdict::RightButOutdated => self.upgrade_hash(&account.user().id, password, &hash).await?,
+        attempt.succeeded().await?;
+        if verdict == Verdict::RightButOutdated {
+            self.upgrade_hash(&account.user().id, password, &hash).await?;
         }
         Ok(account)
     }
@@ -131,17 +144,13 @@ impl LogIn {
             return Err(LogInError::UnverifiedEmail(user.email.clone()));
         }
         let role = role.unwrap_or_else(|| user.default_role());
-        let usable = match role {
-            Role::Buyer => account.profile.buyer.as_ref().is_none_or(|buyer| buyer.is_active),
-            Role::Seller => account.profile.seller.as_ref().is_none_or(|seller| seller.is_active),
-        };
-        if user.has_role(role) && usable { Ok(role) } else { Err(LogInError::RoleUnavailable(role)) }
+        if account.profile.is_usable(role) { Ok(role) } else { Err(LogInError::RoleUnavailable(role)) }
     }
 
-    async fn record(&self, account: &mut Account) -> Result<(), LogInError> {
+    async fn record(&self, account: &mut Account, network: Network) -> Result<(), LogInError> {
         let now = self.clock.now();
         let user = &mut account.profile.user;
-        let version = self.users.record_login(&user.id, now).await?.ok_or(LogInError::InvalidCredentials)?;
+        let version = self.users.record_login(&user.id, network, now).await?.ok_or(LogInError::InvalidCredentials)?;
         self.sessions.user_changed(&user.id, version).await?;
         user.last_login_at = Some(now);
         user.updated_at = now;

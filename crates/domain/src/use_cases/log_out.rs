@@ -6,7 +6,7 @@ use crate::accounts::Accounts;
 use crate::ports::StoreError;
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
-use crate::session::Session;
+use crate::session::{Ending, Session};
 
 /// Which sessions end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +38,14 @@ impl LogOut {
     pub async fn execute(&self, session: &Session, extent: Extent) -> Result<(), StoreError> {
         match extent {
             Extent::ThisSession => {
-                self.sessions.delete(&session.id).await?;
+                self.sessions.delete(&session.id, Ending::LoggedOut).await?;
             }
             Extent::Everywhere => {
                 // The epoch first: with it the sessions are dead for good, even those that the index has lost or that
                 // come back from a backup; here at once, on other nodes when they read the user again.
-                let state = self.users.begin_session_epoch(&session.user_id).await?;
+                let state = self.users.begin_session_epoch(&session.user_id, None).await?;
                 self.accounts.forget(&session.user_id);
-                self.sessions.delete_before_epoch(&session.user_id, state).await?;
+                self.sessions.delete_before_epoch(&session.user_id, state, None, Ending::LoggedOutEverywhere).await?;
             }
         }
         Ok(())

@@ -1,9 +1,22 @@
-//! What the service does, one use case a file: structs over ports, with a method that does it.
+//! What the service does, one use case a file: structs over ports, with a method that does it. Steps that several of
+//! them share have a file, too.
 
 pub mod authenticate;
+pub mod change_password;
 pub mod check_username;
+pub mod confirm_password;
+pub mod devices;
+pub mod edit_profile;
+pub mod end_others;
 pub mod issue_session;
 pub mod log_in;
 pub mod log_out;
+pub mod mailed_codes;
+pub mod reauthenticate;
 pub mod register;
+pub mod reset_password;
+pub mod rotate_session;
+pub mod set_active;
+pub mod switch_role;
+pub mod throttle;
 pub mod verify_email;

@@ -10,6 +10,7 @@ use crate::ports::password_hasher::{HashingError, PasswordHasher};
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::{CreateUserError, UserStore};
 use crate::role::Role;
+use crate::session::Ending;
 use crate::use_cases::issue_session::{IssueSession, IssuedSession, SessionRequest};
 use crate::use_cases::log_in::LoggedIn;
 use crate::use_cases::verify_email::VerifyEmail;
@@ -93,7 +94,9 @@ impl Register {
         self.refuse_taken(request).await?;
         let hash = self.hasher.hash(request.password.password()).await?;
         let (account, issued) = self.create(request, hash).await?;
-        self.issue.end_replaced(&request.session).await?;
+        for replaced in &request.session.replaces {
+            self.sessions.delete(&replaced.id(), Ending::Replaced).await?;
+        }
         if let Err(error) = self.verify_email.send_to(account.user()).await {
             // The user is registered all the same, and can have another code sent.
             tracing::error!(user_id = %account.user().id, %error, "no verification code for a new user");
@@ -120,17 +123,19 @@ impl Register {
         hash: PasswordHash,
     ) -> Result<(Account, IssuedSession), RegisterError> {
         let mut user = self.new_user(request, hash);
+        // What came with the request gives way only once there is a user.
+        let session = SessionRequest { replaces: Vec::new(), ..request.session.clone() };
         let role = if user.buyer.is_some() { Role::Buyer } else { Role::Seller };
         for _ in 0..ATTEMPTS {
             let issued = self
                 .issue
-                .execute(&user.id, UserState::default(), role, &request.session)
+                .execute(&user.id, UserState::default(), role, &session)
                 .await?
                 .ok_or_else(|| StoreError::unreadable("create session", "a new user had sessions to end"))?;
             match self.users.create(&user).await {
                 Ok(account) => return Ok((account, issued)),
                 Err(error) => {
-                    self.sessions.delete(&issued.session.id).await?;
+                    self.sessions.delete(&issued.session.id, Ending::Removed).await?;
                     match error {
                         CreateUserError::IdTaken => user.id = UserId::generate(self.entropy.as_ref()),
                         CreateUserError::EmailTaken => return Err(RegisterError::EmailTaken),

@@ -1,10 +1,18 @@
--- What the scripts on sessions share. Numbers stay the digits that they came as: compared as numbers, never written
--- as such, since Lua's own would lose digits beyond 2^53 and turn into 1e+15 before.
+-- What the scripts on sessions share, besides the constants that are put before it. Numbers stay the digits that they
+-- came as: compared as numbers, never written as such, since Lua's own would lose digits beyond 2^53 and turn into 1e+15
+-- before.
 
 -- The time by the clock that keys expire by, in milliseconds since 1970.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- The key of the memory of a session's end.
+local function ended(id)
+  return ENDED .. string.sub(id, 1, ENDED_DIGITS)
 end
 
 -- Writes the value down in the user's state unless a greater one stands there, and renews its time to live.
@@ -18,27 +26,131 @@ end
 
 -- Drops what has ended from a user's index, and lets the index live until the last session that is left ends.
 local function tidy(index)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', string.format('(%.0f', now()))
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', '(' .. digits(now))
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
   if last[2] then
-    redis.call('PEXPIREAT', index, string.format('%.0f', tonumber(last[2])))
+    redis.call('PEXPIREAT', index, digits(tonumber(last[2])))
   end
 end
 
--- The two numbers that a session's JSON ends with, as digits; nothing if it doesn't. They are looked for at the very
--- end, where nothing that a client sends can stand.
-local function numbers(record)
-  if type(record) == 'string' then
-    return string.match(record, '"epoch":(%-?%d+),"user_version":(%-?%d+)}$')
+-- What the scripts look at in a session's JSON; nothing if it isn't one. It stands at the very beginning and the very
+-- end, where nothing that a client sends can stand. A session from before there were revisions has none.
+local function parse(record)
+  if type(record) ~= 'string' then
+    return nil
   end
+  local body, epoch, version = string.match(record, '^(.*),"epoch":(%-?%d+),"user_version":(%-?%d+)}$')
+  if not body then
+    return nil
+  end
+  local older, revision = string.match(body, '^(.*),"revision":(%d+)$')
+  local id, user = string.match(body, '^{"session_id":"(%x+)","user_id":"([^"\\]+)",')
+  return {
+    user = user,
+    -- Written down once the session was rotated.
+    family = string.match(older or body, ',"family":"(%x+)"$') or string.sub(id or '', 1, 16),
+    body = older or body,
+    revision = revision or '0',
+    epoch = epoch,
+    version = version,
+  }
+end
+
+-- The JSON of what was parsed, as it was or was changed since.
+local function text(session)
+  return session.body .. ',"revision":' .. session.revision .. ',"epoch":' .. session.epoch
+    .. ',"user_version":' .. session.version .. '}'
+end
+
+-- The id that an id was rotated to, if that is what its record says.
+local function successor(record)
+  return type(record) == 'string'
+    and string.match(record, '^{"session_id":"%x+","user_id":"[^"\\]+","rotated_to":"(%x+)",')
+end
+
+-- The id that this one leads to, if it was rotated away, or else itself, and what stands under its key.
+local function resolve(id)
+  for _ = 0, HOPS do
+    local record = redis.pcall('GET', SESSION .. id)
+    local to = successor(record)
+    if not to then
+      return id, record
+    end
+    id = to
+  end
+  return nil, false
+end
+
+-- The session with this very id, or why there is none that could be changed.
+local function load(id)
+  local record = redis.call('GET', SESSION .. id)
+  if not record then
+    return nil, 'gone'
+  end
+  local session = parse(record)
+  if session then
+    return session
+  end
+  if not successor(record) then
+    error('what stands under the key of a session is none')
+  end
+  local _, last = resolve(id)
+  return nil, last and 'conflict' or 'gone'
+end
+
+-- Writes a session down, with its place in the index and the memory of its end. `ends` is that end in milliseconds by
+-- the caller's clock, which shows `clock`. One that has ended already is forgotten. Returns whether it is kept.
+local function keep(id, index, record, ends, clock, remembered)
+  local ttl = math.min(ends - clock, LONGEST_TTL)
+  if ttl > 0 then
+    -- The index first: if something else stands in its place, nothing has been written yet.
+    redis.call('ZADD', index, digits(now + ttl), id)
+    redis.call('SET', SESSION .. id, record, 'PX', digits(ttl))
+  else
+    redis.call('ZREM', index, id)
+    redis.call('DEL', SESSION .. id)
+  end
+  if tonumber(remembered) > 0 and ttl + remembered > 0 then
+    redis.call('SET', ended(id), digits(clock + ttl), 'PX', digits(ttl + remembered))
+  end
+  tidy(index)
+  return ttl > 0
+end
+
+-- Ends a session, if there is one, and remembers how. Returns how many there were.
+local function finish(id, ending, remembered)
+  local there = redis.call('DEL', SESSION .. id)
+  if there == 1 and tonumber(remembered) > 0 then
+    redis.call('SET', ended(id), ending, 'PX', remembered)
+  elseif there == 1 then
+    redis.call('DEL', ended(id))
+  end
+  return there
+end
+
+-- Ends the session that an id leads to, whosever it is. What isn't a session is deleted all the same: nobody can log in
+-- with it, and it would be in the way for ever.
+local function delete(any_id, ending, remembered)
+  local id, record = resolve(any_id)
+  if not record then
+    return 0
+  end
+  local session = parse(record)
+  local count = finish(id, ending, remembered)
+  if session and session.user then
+    local index = USER_SESSIONS .. session.user
+    redis.call('ZREM', index, id)
+    tidy(index)
+  end
+  return count
 end
 
 -- Replaces the user's version in a session's JSON, unless it is as great already. The session's end stays what it was,
 -- and a session that isn't there (any more) isn't made.
-local function renew(session, record, known, version)
-  if tonumber(known) < tonumber(version) then
-    local head = string.sub(record, 1, -#known - 2)
-    redis.call('SET', session, head .. version .. '}', 'XX', 'KEEPTTL')
+local function renew(id, session, version)
+  if tonumber(session.version) < tonumber(version) then
+    session.version = version
+    redis.call('SET', SESSION .. id, text(session), 'XX', 'KEEPTTL')
   end
 end
 

@@ -7,11 +7,12 @@ use log::{LevelFilter, Log, Metadata, Record};
 use markt_domain::code::{CODE_LIFETIME, CodePurpose};
 use markt_domain::credentials::PasswordHash;
 use markt_domain::ports::code_store::{CodeStore as _, StoredCode};
-use markt_domain::ports::session_store::SessionStore as _;
+use markt_domain::ports::session_store::{Revision, SessionStore as _};
+use markt_domain::session::{Ending, Session};
 use markt_domain::user::{UserState, UserVersion};
 use markt_test_support::fixtures;
 
-use crate::{create, stores};
+use crate::{MANY, create, stores};
 use markt_test_support::stores::OwnRedis;
 
 /// The server's password, and a word that is put into everything that is kept.
@@ -55,15 +56,21 @@ async fn neither_passwords_nor_sessions_nor_codes_are_logged() {
         tries_left: 1,
     };
     let (sessions, codes, purpose) = (stores.sessions(), stores.codes(), CodePurpose::VerifyEmail);
-    sessions.create(&session, UserVersion(1)).await.unwrap();
+    sessions.create(&session, UserVersion(1), MANY, &[]).await.unwrap();
     sessions.find(&session.id).await.unwrap();
+    let later = session.last_activity.plus(std::time::Duration::from_secs(60));
+    sessions.touch(&session.id, later, later.plus(CODE_LIFETIME)).await.unwrap();
+    sessions.update(&session, Revision(1)).await.unwrap();
+    let successor = Session { id: fixtures::session(&session.user_id).id, ..session.clone() };
+    sessions.rotate(&session.id, Revision(2), &successor, later).await.unwrap();
+    sessions.list(&session.user_id).await.unwrap();
     sessions.user_changed(&session.user_id, UserVersion(2)).await.unwrap();
-    sessions.delete_before_epoch(&session.user_id, UserState::default()).await.unwrap();
+    sessions.delete_before_epoch(&session.user_id, UserState::default(), None, Ending::LoggedOut).await.unwrap();
     codes.put(&session.user_id, purpose, &code).await.unwrap();
     codes.take_try(&session.user_id, purpose, fixtures::now()).await.unwrap();
     codes.redeem(&session.user_id, purpose, &code.hash).await.unwrap();
     own.kill();
-    let _ = sessions.create(&session, UserVersion(1)).await;
+    let _ = sessions.create(&session, UserVersion(1), MANY, &[]).await;
     let _ = codes.put(&session.user_id, purpose, &code).await;
     own.restart().await;
     while stores.ping().await.is_err() {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use markt_domain::code::CodePurpose;
 use markt_domain::ports::code_store::CodeStore as _;
-use markt_domain::ports::session_store::{Creation, SessionStore as _};
+use markt_domain::ports::rate_limiter::RateLimiter as _;
+use markt_domain::ports::session_store::{Creation, Revision, SessionStore as _};
 use markt_domain::ports::{StoreError, StoreErrorKind};
-use markt_domain::session::Session;
+use markt_domain::session::{Ending, Session};
 use markt_domain::user::{UserState, UserVersion};
 use markt_redis::{ConnectError, ConnectOptions, RedisStores};
 use markt_test_support::clock::MovableClock;
@@ -15,8 +16,9 @@ use markt_test_support::fixtures;
 use markt_test_support::stores::{Relay, redis_url, server_address, through};
 use tokio::task::JoinSet;
 
+use crate::limits::bucket;
 use crate::raw::Raw;
-use crate::{create, stores};
+use crate::{MANY, create, stores};
 use markt_test_support::stores::OwnRedis;
 
 /// Within this time Redis is found to be away, or to be back.
@@ -96,7 +98,7 @@ async fn a_redis_that_was_started_anew_is_used_again() {
     // With it, the scripts are gone.
     let back = Instant::now();
     let session = fixtures::session(&fixtures::user_id());
-    while stores.sessions().create(&session, UserVersion(1)).await.is_err() {
+    while stores.sessions().create(&session, UserVersion(1), MANY, &[]).await.is_err() {
         assert!(back.elapsed() < SOON, "not back after {SOON:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -111,7 +113,7 @@ async fn a_command_is_not_sent_again_when_its_connection_is_lost() {
         let session = fixtures::session(&fixtures::user_id());
         relay.freeze();
         let sessions = stores.sessions();
-        let creating = async { assert_unavailable(sessions.create(&session, UserVersion(1)).await) };
+        let creating = async { assert_unavailable(sessions.create(&session, UserVersion(1), MANY, &[]).await) };
         let losing = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             relay.cut().await;
@@ -132,11 +134,16 @@ async fn a_redis_that_is_full_is_unavailable_for_what_needs_room() {
     let session = create(&stores).await;
     let _: () = redis.send(["CONFIG", "SET", "maxmemory", "1"]).await;
     let other = fixtures::session(&session.user_id);
-    assert_unavailable(stores.sessions().create(&other, UserVersion(1)).await);
+    assert_unavailable(stores.sessions().create(&other, UserVersion(1), MANY, &[]).await);
     assert!(stores.sessions().find(&session.id).await.unwrap().is_some());
+    let later = session.last_activity.plus(Duration::from_secs(60));
+    assert_unavailable(stores.sessions().touch(&session.id, later, later).await);
+    // What ends a session goes on, and is remembered.
+    assert!(stores.sessions().delete(&session.id, Ending::LoggedOut).await.unwrap());
+    assert_eq!(stores.sessions().ending(&session.id).await.unwrap(), Some(Ending::LoggedOut));
     let _: () = redis.send(["CONFIG", "SET", "maxmemory", "0"]).await;
-    let creation = stores.sessions().create(&other, UserVersion(1)).await.unwrap();
-    assert_eq!(creation, Creation::Created);
+    let creation = stores.sessions().create(&other, UserVersion(1), MANY, &[]).await.unwrap();
+    assert_eq!(creation, Creation::Created { evicted: Vec::new() });
 }
 
 #[tokio::test]
@@ -146,7 +153,7 @@ async fn a_replica_is_unavailable_for_writing() {
     let session = create(&stores).await;
     let _: () = redis.send(["REPLICAOF", "127.0.0.1", &own.port().to_string()]).await;
     let other = fixtures::session(&session.user_id);
-    assert_unavailable(stores.sessions().create(&other, UserVersion(1)).await);
+    assert_unavailable(stores.sessions().create(&other, UserVersion(1), MANY, &[]).await);
     let _: () = redis.send(["REPLICAOF", "NO", "ONE"]).await;
     recovers(&stores, &session).await;
 }
@@ -242,15 +249,23 @@ async fn assert_every_operation_is_unavailable(stores: &RedisStores) {
     let (sessions, codes) = (stores.sessions(), stores.codes());
     let started = Instant::now();
     let find = async { assert_unavailable(sessions.find(&session.id).await) };
-    let create = async { assert_unavailable(sessions.create(&session, UserVersion(1)).await) };
-    let delete = async { assert_unavailable(sessions.delete(&session.id).await) };
+    let create = async { assert_unavailable(sessions.create(&session, UserVersion(1), MANY, &[]).await) };
+    let delete = async { assert_unavailable(sessions.delete(&session.id, Ending::LoggedOut).await) };
     let end = async {
-        assert_unavailable(sessions.delete_before_epoch(user, UserState::default()).await);
+        assert_unavailable(sessions.delete_before_epoch(user, UserState::default(), None, Ending::LoggedOut).await);
     };
+    let (now, bucket) = (session.last_activity, [bucket()]);
+    let ending = async { assert_unavailable(sessions.ending(&session.id).await) };
+    let list = async { assert_unavailable(sessions.list(user).await) };
+    let touch = async { assert_unavailable(sessions.touch(&session.id, now, now).await) };
+    let update = async { assert_unavailable(sessions.update(&session, Revision(0)).await) };
+    let rotate = async { assert_unavailable(sessions.rotate(&session.id, Revision(0), &session, now).await) };
+    let look = async { assert_unavailable(stores.limits().look(&bucket, now).await) };
+    let count = async { assert_unavailable(stores.limits().count(&bucket, now).await) };
     let change = async { assert_unavailable(sessions.user_changed(user, UserVersion(1)).await) };
     let attempt = async { assert_unavailable(codes.take_try(user, purpose, fixtures::now()).await) };
     let ping = async { assert_unavailable(stores.ping().await) };
-    tokio::join!(find, create, delete, end, change, attempt, ping);
+    tokio::join!(find, ending, list, create, touch, update, rotate, delete, end, change, attempt, look, count, ping);
     assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
 }
 

@@ -1,6 +1,7 @@
 //! Redis as an operator sees it.
 
 use fred::clients::Client;
+use fred::error::Error;
 use fred::interfaces::ClientLike as _;
 use fred::types::config::Config;
 use fred::types::{ClusterHash, CustomCommand, FromValue};
@@ -17,9 +18,14 @@ impl Raw {
 
     /// Sends a command, such as `["GET", "key"]`.
     pub(crate) async fn send<R: FromValue, const N: usize>(&self, words: [&str; N]) -> R {
+        self.try_send(words).await.unwrap()
+    }
+
+    /// Sends a command that Redis may refuse.
+    pub(crate) async fn try_send<R: FromValue, const N: usize>(&self, words: [&str; N]) -> Result<R, Error> {
         let [name, arguments @ ..] = &words[..] else { panic!("a command has a name") };
         let command = CustomCommand::new(*name, ClusterHash::Random, false);
-        self.0.custom(command, arguments.to_vec()).await.unwrap()
+        self.0.custom(command, arguments.to_vec()).await
     }
 
     pub(crate) async fn exists(&self, key: &str) -> bool {

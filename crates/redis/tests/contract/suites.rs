@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
+use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserId, UserState, UserVersion};
 use markt_redis::RedisStores;
 use markt_test_support::contracts::code_store::CodeStoreFixture;
+use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
 use markt_test_support::contracts::session_store::{SessionStoreFixture, UserCounters};
 use markt_test_support::stores::redis_url;
-use markt_test_support::{code_store_contract, fixtures, session_store_contract};
+use markt_test_support::{code_store_contract, fixtures, rate_limiter_contract, session_store_contract};
 
 struct RedisFixture {
     stores: RedisStores,
@@ -32,8 +35,8 @@ impl SessionStoreFixture for RedisFixture {
         self.counters.new_user()
     }
 
-    async fn begin_epoch(&self, user: &UserId) -> UserState {
-        self.counters.begin_epoch(user)
+    async fn begin_epoch(&self, user: &UserId, keep: Option<SessionFamily>) -> UserState {
+        self.counters.begin_epoch(user, keep)
     }
 
     async fn change_user(&self, user: &UserId) -> UserVersion {
@@ -52,5 +55,12 @@ impl CodeStoreFixture for RedisFixture {
     }
 }
 
+impl RateLimiterFixture for RedisFixture {
+    fn store(&self) -> Arc<dyn RateLimiter> {
+        Arc::new(self.stores.limits())
+    }
+}
+
 session_store_contract!(sessions, RedisFixture::start());
 code_store_contract!(codes, RedisFixture::start());
+rate_limiter_contract!(limits, RedisFixture::start());

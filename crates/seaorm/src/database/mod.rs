@@ -1,6 +1,8 @@
 //! The connection to the database: one handle for both kinds.
 
 mod postgres;
+#[cfg(test)]
+mod recorded;
 mod sqlite;
 
 use std::fmt;
@@ -13,6 +15,9 @@ use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait as _,
 };
+
+#[cfg(test)]
+pub(crate) use recorded::Recording;
 
 use crate::errors::store_error;
 

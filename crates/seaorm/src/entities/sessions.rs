@@ -20,6 +20,9 @@ pub struct Model {
     pub user_agent: String,
     pub idle_expires_at: i64,
     pub expires_at: i64,
+    pub revision: i64,
+    /// Empty if a node wrote it that didn't know of families yet.
+    pub family: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,10 @@ pub struct Model {
     pub user_id: String,
     pub session_epoch: i64,
     pub version: i64,
+    /// The family of the session that outlived the beginning of an epoch.
+    pub kept_family: Option<String>,
+    /// The epoch that began then: in a later one, whoever began it, nothing is kept.
+    pub kept_epoch: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@ mod collisions;
 mod m20260101_000001_markt_tables;
 mod m20260101_000002_auth_tables;
 mod m20260101_000003_unique_without_case;
+mod m20260101_000004_session_life;
 
 use async_trait::async_trait;
 use markt_domain::ports::StoreError;
@@ -91,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000001_markt_tables::Migration),
             Box::new(m20260101_000002_auth_tables::Migration),
             Box::new(m20260101_000003_unique_without_case::Migration),
+            Box::new(m20260101_000004_session_life::Migration),
         ]
     }
 

@@ -1,24 +1,30 @@
 //! Changes to users. Each counts the user's version up, in its own transaction.
 
 use markt_domain::Timestamp;
+use markt_domain::client::Network;
 use markt_domain::credentials::PasswordHash;
-use markt_domain::user::{SessionEpoch, UserId, UserState, UserVersion};
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use markt_domain::session::SessionFamily;
+use markt_domain::user::{UserChanges, UserId, UserState, UserVersion};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany,
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany,
 };
 
+use super::{load, networks, state};
 use crate::Database;
-use crate::entities::{user_states, users};
+use crate::entities::users::{ActiveModel, Column, Entity};
 use crate::time::to_column;
 
 pub(super) async fn record_login(
     database: &Database,
     id: &UserId,
+    network: Network,
     at: Timestamp,
 ) -> Result<Option<UserVersion>, DbErr> {
-    let login = users::Entity::update_many().col_expr(users::Column::LastLoginAt, Expr::value(to_column(at)));
-    change(database, id, touched(login, at)).await
+    let login = Entity::update_many().col_expr(Column::LastLoginAt, Expr::value(to_column(at)));
+    let Some(transaction) = begin(database, id, touched(login, at)).await? else { return Ok(None) };
+    networks::remember(&transaction, id, network, at).await?;
+    Ok(Some(finish(transaction, id).await?.version))
 }
 
 pub(super) async fn mark_email_verified(
@@ -26,8 +32,28 @@ pub(super) async fn mark_email_verified(
     id: &UserId,
     at: Timestamp,
 ) -> Result<Option<UserVersion>, DbErr> {
-    let verified = users::Entity::update_many().col_expr(users::Column::EmailVerified, Expr::value(true));
+    let verified = Entity::update_many().col_expr(Column::EmailVerified, Expr::value(true));
     change(database, id, touched(verified, at)).await
+}
+
+pub(super) async fn update(
+    database: &Database,
+    id: &UserId,
+    changes: &UserChanges,
+    at: Timestamp,
+) -> Result<Option<UserVersion>, DbErr> {
+    if *changes == UserChanges::default() {
+        return load::version(database.reader(), id).await;
+    }
+    let UserChanges { phone_number, profile_picture } = changes;
+    let mut row = ActiveModel::default();
+    if phone_number.is_some() {
+        row.phone_number = Set(phone_number.clone());
+    }
+    if profile_picture.is_some() {
+        row.profile_picture = Set(profile_picture.clone());
+    }
+    change(database, id, touched(Entity::update_many().set(row), at)).await
 }
 
 /// Leaves `updated_at` alone: to the user, nothing has changed.
@@ -37,51 +63,91 @@ pub(super) async fn replace_password_hash(
     old: &PasswordHash,
     new: &PasswordHash,
 ) -> Result<bool, DbErr> {
-    let replaced = users::Entity::update_many()
-        .col_expr(users::Column::PasswordHash, Expr::value(new.expose()))
-        .filter(users::Column::PasswordHash.eq(old.expose()));
+    let replaced = with_password(new).filter(Column::PasswordHash.eq(old.expose()));
     Ok(change(database, id, replaced).await?.is_some())
 }
 
-/// Also for a user that is not there: the row then stands for one that was, whose sessions have to end all the same.
-pub(super) async fn begin_session_epoch(database: &Database, id: &UserId) -> Result<UserState, DbErr> {
-    count_up(database.writer(), id, true).await
+pub(super) async fn change_password(
+    database: &Database,
+    id: &UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+    keep: SessionFamily,
+    at: Timestamp,
+) -> Result<Option<UserState>, DbErr> {
+    let changed = touched(with_password(new), at).filter(Column::PasswordHash.eq(old.expose()));
+    change_and_begin_epoch(database, id, changed, Some(keep)).await
+}
+
+pub(super) async fn reset_password(
+    database: &Database,
+    id: &UserId,
+    new: &PasswordHash,
+    at: Timestamp,
+) -> Result<Option<UserState>, DbErr> {
+    let reset = with_password(new).col_expr(Column::EmailVerified, Expr::value(true));
+    change_and_begin_epoch(database, id, touched(reset, at), None).await
+}
+
+pub(super) async fn set_active(
+    database: &Database,
+    id: &UserId,
+    active: bool,
+    at: Timestamp,
+) -> Result<Option<UserState>, DbErr> {
+    let set = touched(Entity::update_many().col_expr(Column::IsActive, Expr::value(active)), at);
+    if !active {
+        return change_and_begin_epoch(database, id, set, None).await;
+    }
+    let Some(transaction) = begin(database, id, set).await? else { return Ok(None) };
+    finish(transaction, id).await.map(Some)
+}
+
+fn with_password(hash: &PasswordHash) -> UpdateMany<Entity> {
+    Entity::update_many().col_expr(Column::PasswordHash, Expr::value(hash.expose()))
 }
 
 /// As SQLAlchemy's `onupdate` does.
-fn touched(update: UpdateMany<users::Entity>, at: Timestamp) -> UpdateMany<users::Entity> {
-    update.col_expr(users::Column::UpdatedAt, Expr::value(to_column(at)))
+pub(super) fn touched(update: UpdateMany<Entity>, at: Timestamp) -> UpdateMany<Entity> {
+    update.col_expr(Column::UpdatedAt, Expr::value(to_column(at)))
 }
 
 /// Applies the update to this user, and counts the version up; does neither if it applies to no user.
-async fn change(
+async fn change(database: &Database, id: &UserId, update: UpdateMany<Entity>) -> Result<Option<UserVersion>, DbErr> {
+    let Some(transaction) = begin(database, id, update).await? else { return Ok(None) };
+    Ok(Some(finish(transaction, id).await?.version))
+}
+
+/// The same, and begins a new session epoch.
+async fn change_and_begin_epoch(
     database: &Database,
     id: &UserId,
-    update: UpdateMany<users::Entity>,
-) -> Result<Option<UserVersion>, DbErr> {
+    update: UpdateMany<Entity>,
+    keep: Option<SessionFamily>,
+) -> Result<Option<UserState>, DbErr> {
+    let Some(transaction) = begin(database, id, update).await? else { return Ok(None) };
+    let state = state::count_epoch(&transaction, id, keep).await?;
+    transaction.commit().await?;
+    Ok(Some(state))
+}
+
+/// A transaction in which the update was applied to this user; none if it applies to no user.
+async fn begin(
+    database: &Database,
+    id: &UserId,
+    update: UpdateMany<Entity>,
+) -> Result<Option<DatabaseTransaction>, DbErr> {
     let transaction = database.begin().await?;
-    let updated = update.filter(users::Column::Id.eq(id.as_str())).exec(&transaction).await?;
+    let updated = update.filter(Column::Id.eq(id.as_str())).exec(&transaction).await?;
     if updated.rows_affected == 0 {
         transaction.rollback().await?;
         return Ok(None);
     }
-    let state = count_up(&transaction, id, false).await?;
-    transaction.commit().await?;
-    Ok(Some(state.version))
+    Ok(Some(transaction))
 }
 
-async fn count_up(connection: &impl ConnectionTrait, id: &UserId, epoch_too: bool) -> Result<UserState, DbErr> {
-    use user_states::Column;
-    let row = user_states::ActiveModel {
-        user_id: Set(id.as_str().to_owned()),
-        session_epoch: Set(i64::from(epoch_too)),
-        version: Set(1),
-    };
-    let present = |column: Column| Expr::col((user_states::Entity, column));
-    let up = OnConflict::column(Column::UserId)
-        .value(Column::SessionEpoch, present(Column::SessionEpoch).add(i64::from(epoch_too)))
-        .value(Column::Version, present(Column::Version).add(1_i64))
-        .to_owned();
-    let state = user_states::Entity::insert(row).on_conflict(up).exec_with_returning(connection).await?;
-    Ok(UserState { epoch: SessionEpoch(state.session_epoch), version: UserVersion(state.version) })
+async fn finish(transaction: DatabaseTransaction, id: &UserId) -> Result<UserState, DbErr> {
+    let state = state::count_version(&transaction, id).await?;
+    transaction.commit().await?;
+    Ok(state)
 }

@@ -1,41 +1,26 @@
 //! Makes users.
 
 use markt_domain::ports::user_store::CreateUserError;
-use markt_domain::user::{Account, Address, NewBuyer, NewSeller, NewUser};
+use markt_domain::user::{Account, Address, NewUser};
 use sea_orm::prelude::TimeDateTime;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _,
     QuerySelect as _,
 };
-use serde_json::Value;
 
-use super::{equals_without_case, load, slug};
+use super::{accounts, equals_without_case, load, slug};
 use crate::Database;
-use crate::entities::{addresses, buyers, categories, seller_categories, sellers, user_states, users};
-use crate::errors::is_conflict;
+use crate::entities::{addresses, user_states, users};
+use crate::errors::trying_again;
 use crate::time::to_column;
 
 /// The picture of a user without one, as the Markt application has it.
 const DEFAULT_PICTURE: &str = "default.jpg";
 
-/// How often a user is tried to be made while others take, in that moment, what was free: each time one of them got it,
-/// and the next look says so.
-const TRIES: usize = 5;
-
 /// Makes a user in one transaction.
 pub(super) async fn create(database: &Database, user: &NewUser) -> Result<Account, CreateUserError> {
-    let work = async {
-        let mut tries = 1..TRIES;
-        loop {
-            // Which row was in the way isn't read from the error: the constraints of a database that was taken over
-            // have names that nobody here knows. The next try looks.
-            match try_create(database, user).await {
-                Err(error) if is_conflict(&error) && tries.next().is_some() => {}
-                result => return result,
-            }
-        }
-    };
+    let work = trying_again(|| try_create(database, user));
     database.bounded("create user", work).await?
 }
 
@@ -57,10 +42,10 @@ async fn try_create(database: &Database, user: &NewUser) -> Result<Result<Accoun
         insert_address(&transaction, user, address, now).await?;
     }
     if let Some(buyer) = &user.buyer {
-        insert_buyer(&transaction, user, buyer, now).await?;
+        accounts::insert_buyer(&transaction, &user.id, buyer, now).await?;
     }
     if let Some((seller, slug)) = shop {
-        insert_seller(&transaction, user, seller, slug, now).await?;
+        accounts::insert_seller(&transaction, &user.id, seller, slug, now).await?;
     }
     insert_state(&transaction, user).await?;
     // As it stands, with the numbers that the database gave.
@@ -91,23 +76,8 @@ async fn refusal(connection: &impl ConnectionTrait, user: &NewUser) -> Result<Op
         return Ok(Some(CreateUserError::IdTaken));
     }
     let wanted = user.seller.as_ref().map_or(&[][..], |seller| &seller.category_ids);
-    let unknown = unknown_categories(connection, wanted).await?;
+    let unknown = accounts::unknown_categories(connection, wanted).await?;
     Ok(Some(unknown).filter(|unknown| !unknown.is_empty()).map(CreateUserError::UnknownCategories))
-}
-
-async fn unknown_categories(connection: &impl ConnectionTrait, wanted: &[i32]) -> Result<Vec<i32>, DbErr> {
-    use categories::{Column, Entity};
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known: Vec<i32> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.is_in(wanted.iter().copied()))
-        .into_tuple()
-        .all(connection)
-        .await?;
-    Ok(wanted.iter().copied().filter(|id| !known.contains(id)).collect())
 }
 
 async fn insert_user(transaction: &DatabaseTransaction, user: &NewUser) -> Result<(), DbErr> {
@@ -155,62 +125,16 @@ async fn insert_address(
     Ok(())
 }
 
-async fn insert_buyer(
-    transaction: &DatabaseTransaction,
-    user: &NewUser,
-    buyer: &NewBuyer,
-    now: TimeDateTime,
-) -> Result<(), DbErr> {
-    let row = buyers::ActiveModel {
-        id: NotSet,
-        user_id: Set(Some(user.id.as_str().to_owned())),
-        buyername: Set(Some(buyer.buyername.clone())),
-        shipping_address: Set(buyer.shipping_address.clone().map(Value::Object)),
-        is_active: Set(Some(true)),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    buyers::Entity::insert(row).exec_without_returning(transaction).await?;
-    Ok(())
-}
-
-async fn insert_seller(
-    transaction: &DatabaseTransaction,
-    user: &NewUser,
-    seller: &NewSeller,
-    slug: String,
-    now: TimeDateTime,
-) -> Result<(), DbErr> {
-    let row = sellers::ActiveModel {
-        id: NotSet,
-        user_id: Set(Some(user.id.as_str().to_owned())),
-        shop_name: Set(Some(seller.shop_name.clone())),
-        shop_slug: Set(Some(slug)),
-        description: Set(Some(seller.description.clone())),
-        policies: Set(seller.policies.clone().map(Value::Object)),
-        total_rating: Set(Some(0)),
-        total_raters: Set(Some(0)),
-        verification_status: Set(Some(sellers::Verification::Unverified)),
-        is_active: Set(Some(true)),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    let seller_id = sellers::Entity::insert(row).exec(transaction).await?.last_insert_id;
-    let rows = seller.category_ids.iter().enumerate().map(|(place, id)| seller_categories::ActiveModel {
-        seller_id: Set(seller_id),
-        category_id: Set(*id),
-        is_primary: Set(Some(place == 0)),
-        created_at: Set(now),
-        updated_at: Set(now),
-    });
-    seller_categories::Entity::insert_many(rows).exec_without_returning(transaction).await?;
-    Ok(())
-}
-
 /// The row may be there already, if a user of this id was deleted: its counters must not begin anew then.
 async fn insert_state(transaction: &DatabaseTransaction, user: &NewUser) -> Result<(), DbErr> {
     use user_states::{ActiveModel, Column, Entity};
-    let row = ActiveModel { user_id: Set(user.id.as_str().to_owned()), session_epoch: Set(0), version: Set(0) };
+    let row = ActiveModel {
+        user_id: Set(user.id.as_str().to_owned()),
+        session_epoch: Set(0),
+        version: Set(0),
+        kept_family: Set(None),
+        kept_epoch: Set(None),
+    };
     Entity::insert(row)
         .on_conflict(sea_orm::sea_query::OnConflict::column(Column::UserId).do_nothing().to_owned())
         .try_insert()

@@ -2,8 +2,8 @@
 
 use markt_domain::credentials::{EmailAddress, PasswordHash, Username};
 use markt_domain::user::{
-    Account, AccountWithPassword, Address, BuyerAccount, Profile, SellerAccount, SessionEpoch, User, UserId, UserState,
-    UserVersion, VerificationStatus,
+    Account, AccountWithPassword, Address, BuyerAccount, Profile, SellerAccount, User, UserId, UserState, UserVersion,
+    VerificationStatus,
 };
 use sea_orm::prelude::TimeDateTime;
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoCondition as _, Query, SimpleExpr};
@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use serde_json::Value;
 
-use super::equals_without_case;
+use super::{equals_without_case, state};
 use crate::entities::sellers::Verification;
 use crate::entities::{addresses, buyers, seller_categories, sellers, user_states, users};
 use crate::time::from_column;
@@ -40,16 +40,41 @@ pub(super) async fn by_email(
     }
 }
 
+/// The hash of the user's password, if there is such a user with one.
+pub(super) async fn password(connection: &impl ConnectionTrait, id: &UserId) -> Result<Option<PasswordHash>, DbErr> {
+    let hash: Option<Option<String>> = users::Entity::find_by_id(id.as_str())
+        .select_only()
+        .column(users::Column::PasswordHash)
+        .into_tuple()
+        .one(connection)
+        .await?;
+    Ok(hash.flatten().map(PasswordHash::new))
+}
+
+/// The user's version, if there is such a user.
+pub(super) async fn version(connection: &impl ConnectionTrait, id: &UserId) -> Result<Option<UserVersion>, DbErr> {
+    let version: Option<Option<i64>> = users::Entity::find_by_id(id.as_str())
+        .select_only()
+        .column_as(user_states::Column::Version, "version")
+        .join_rev(JoinType::LeftJoin, states())
+        .into_tuple()
+        .one(connection)
+        .await?;
+    Ok(version.map(|version| UserVersion(version.unwrap_or(0))))
+}
+
 /// The users that this holds for, joined with what is theirs in other tables.
 fn accounts(condition: SimpleExpr) -> Select<users::Entity> {
-    let state =
-        user_states::Entity::belongs_to(users::Entity).from(user_states::Column::UserId).to(users::Column::Id).into();
     users::Entity::find()
-        .join_rev(JoinType::LeftJoin, state)
+        .join_rev(JoinType::LeftJoin, states())
         .join_rev(JoinType::LeftJoin, first(addresses::Entity, addresses::Column::UserId, addresses::Column::Id))
         .join_rev(JoinType::LeftJoin, first(buyers::Entity, buyers::Column::UserId, buyers::Column::Id))
         .join_rev(JoinType::LeftJoin, first(sellers::Entity, sellers::Column::UserId, sellers::Column::Id))
         .filter(condition)
+}
+
+fn states() -> RelationDef {
+    user_states::Entity::belongs_to(users::Entity).from(user_states::Column::UserId).to(users::Column::Id).into()
 }
 
 /// A user's row of the lowest id in another table: nothing there keeps a user from having several.
@@ -122,6 +147,8 @@ struct UserRow {
 struct StateRow {
     session_epoch: i64,
     version: i64,
+    kept_family: Option<String>,
+    kept_epoch: Option<i64>,
 }
 
 #[derive(DerivePartialModel)]
@@ -178,9 +205,8 @@ impl AccountRow {
             buyer: self.buyer.map(BuyerAccount::from),
             seller: self.seller.map(|seller| seller.into_account(category_ids)),
         };
-        let state = self.state.map_or_else(UserState::default, |state| UserState {
-            epoch: SessionEpoch(state.session_epoch),
-            version: UserVersion(state.version),
+        let state = self.state.map_or_else(UserState::default, |state| {
+            state::of_columns(state.session_epoch, state.version, state.kept_family, state.kept_epoch)
         });
         Ok(Account { profile, state })
     }

@@ -1,16 +1,28 @@
 //! Users in the Markt tables.
 
+mod accounts;
 mod changes;
 mod create;
 mod load;
+mod networks;
 mod slug;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use markt_domain::Timestamp;
+use markt_domain::client::Network;
 use markt_domain::credentials::{EmailAddress, PasswordHash, Username};
 use markt_domain::ports::StoreError;
-use markt_domain::ports::user_store::{CreateUserError, UserStore};
-use markt_domain::user::{Account, AccountWithPassword, NewUser, UserId, UserState, UserVersion};
+use markt_domain::ports::clock::Clock;
+use markt_domain::ports::user_store::{AccountError, CreateUserError, UserStore};
+use markt_domain::session::SessionFamily;
+use markt_domain::user::{
+    Account, AccountWithPassword, BuyerChanges, NewBuyer, NewSeller, NewUser, SellerChanges, SessionEpoch, UserChanges,
+    UserId, UserState, UserVersion,
+};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SimpleExpr};
 use sea_orm::{DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
@@ -18,22 +30,29 @@ use crate::Database;
 use crate::entities::users;
 
 /// Keeps users in the database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SeaOrmUserStore {
     database: Database,
+    clock: Arc<dyn Clock>,
 }
 
 impl SeaOrmUserStore {
-    /// A store in this database.
+    /// A store in this database. By the clock, it tells how long ago a network was used.
     #[must_use]
-    pub const fn new(database: Database) -> Self {
-        Self { database }
+    pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
     }
 
     async fn has_user(&self, condition: Option<SimpleExpr>) -> Result<bool, DbErr> {
         let users = users::Entity::find().select_only().column(users::Column::Id).limit(1);
         let users = condition.into_iter().fold(users, |users, condition| users.filter(condition));
         Ok(users.into_tuple::<String>().one(self.database.reader()).await?.is_some())
+    }
+}
+
+impl fmt::Debug for SeaOrmUserStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeaOrmUserStore").field("database", &self.database).finish_non_exhaustive()
     }
 }
 
@@ -67,8 +86,22 @@ impl UserStore for SeaOrmUserStore {
         Ok(!self.database.bounded("look for any user", self.has_user(None)).await?)
     }
 
-    async fn record_login(&self, id: &UserId, at: Timestamp) -> Result<Option<UserVersion>, StoreError> {
-        self.database.bounded("record login", changes::record_login(&self.database, id, at)).await
+    async fn find_password(&self, id: &UserId) -> Result<Option<PasswordHash>, StoreError> {
+        self.database.bounded("find password", load::password(self.database.reader(), id)).await
+    }
+
+    async fn knows_network(&self, email: &EmailAddress, network: Network) -> Result<bool, StoreError> {
+        let knows = networks::knows(&self.database, email, network, self.clock.now());
+        self.database.bounded("look up network", knows).await
+    }
+
+    async fn record_login(
+        &self,
+        id: &UserId,
+        network: Network,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, StoreError> {
+        self.database.bounded("record login", changes::record_login(&self.database, id, network, at)).await
     }
 
     async fn replace_password_hash(
@@ -81,12 +114,79 @@ impl UserStore for SeaOrmUserStore {
         self.database.bounded("replace password hash", replace).await
     }
 
+    async fn change_password(
+        &self,
+        id: &UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        keep: SessionFamily,
+        at: Timestamp,
+    ) -> Result<Option<UserState>, StoreError> {
+        let change = changes::change_password(&self.database, id, old, new, keep, at);
+        self.database.bounded("change password", change).await
+    }
+
+    async fn reset_password(
+        &self,
+        id: &UserId,
+        new: &PasswordHash,
+        at: Timestamp,
+    ) -> Result<Option<UserState>, StoreError> {
+        self.database.bounded("reset password", changes::reset_password(&self.database, id, new, at)).await
+    }
+
     async fn mark_email_verified(&self, id: &UserId, at: Timestamp) -> Result<Option<UserVersion>, StoreError> {
         let mark = changes::mark_email_verified(&self.database, id, at);
         self.database.bounded("mark e-mail address as verified", mark).await
     }
 
-    async fn begin_session_epoch(&self, id: &UserId) -> Result<UserState, StoreError> {
-        self.database.bounded("begin session epoch", changes::begin_session_epoch(&self.database, id)).await
+    async fn update(
+        &self,
+        id: &UserId,
+        changes: &UserChanges,
+        at: Timestamp,
+    ) -> Result<Option<UserVersion>, StoreError> {
+        self.database.bounded("update user", changes::update(&self.database, id, changes, at)).await
+    }
+
+    async fn create_buyer(&self, id: &UserId, buyer: &NewBuyer, at: Timestamp) -> Result<UserVersion, AccountError> {
+        self.database.bounded("create buyer", accounts::create_buyer(&self.database, id, buyer, at)).await?
+    }
+
+    async fn create_seller(&self, id: &UserId, seller: &NewSeller, at: Timestamp) -> Result<UserVersion, AccountError> {
+        self.database.bounded("create seller", accounts::create_seller(&self.database, id, seller, at)).await?
+    }
+
+    async fn update_buyer(
+        &self,
+        id: &UserId,
+        changes: &BuyerChanges,
+        at: Timestamp,
+    ) -> Result<UserVersion, AccountError> {
+        self.database.bounded("update buyer", accounts::update_buyer(&self.database, id, changes, at)).await?
+    }
+
+    async fn update_seller(
+        &self,
+        id: &UserId,
+        changes: &SellerChanges,
+        at: Timestamp,
+    ) -> Result<UserVersion, AccountError> {
+        self.database.bounded("update seller", accounts::update_seller(&self.database, id, changes, at)).await?
+    }
+
+    async fn set_active(&self, id: &UserId, active: bool, at: Timestamp) -> Result<Option<UserState>, StoreError> {
+        let set = changes::set_active(&self.database, id, active, at);
+        self.database.bounded("set whether a user is active", set).await
+    }
+
+    async fn begin_session_epoch(&self, id: &UserId, keep: Option<SessionFamily>) -> Result<UserState, StoreError> {
+        let begin = state::count_epoch(self.database.writer(), id, keep);
+        self.database.bounded("begin session epoch", begin).await
+    }
+
+    async fn forget_kept_session(&self, id: &UserId, epoch: SessionEpoch) -> Result<(), StoreError> {
+        let forget = state::forget_kept(self.database.writer(), id, epoch);
+        self.database.bounded("forget kept session", forget).await
     }
 }

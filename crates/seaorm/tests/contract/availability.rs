@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, NO_LIMIT, clock};
 
 const PROMISED: Duration = Duration::from_secs(2);
 
@@ -34,7 +34,8 @@ async fn relayed() -> Relayed {
 }
 
 async fn assert_unavailable(database: &Database) {
-    let (users, sessions) = (SeaOrmUserStore::new(database.clone()), SeaOrmSessionStore::new(database.clone()));
+    let (users, sessions) =
+        (SeaOrmUserStore::new(database.clone(), clock()), SeaOrmSessionStore::new(database.clone(), clock()));
     let user = fixtures::new_buyer();
     let session = fixtures::session(&user.id);
     let begin = Instant::now();
@@ -42,7 +43,7 @@ async fn assert_unavailable(database: &Database) {
         tokio::join!(
             database.ping(),
             sessions.find(&session.id),
-            sessions.create(&session, UserVersion(0)),
+            sessions.create(&session, UserVersion(0), NO_LIMIT, &[]),
             users.create(&user)
         )
     })
@@ -60,7 +61,7 @@ async fn assert_unavailable(database: &Database) {
 
 /// Not at once, perhaps, but without help and soon.
 async fn assert_recovers(database: &Database) {
-    let sessions = SeaOrmSessionStore::new(database.clone());
+    let sessions = SeaOrmSessionStore::new(database.clone(), clock());
     let id = fixtures::session(&fixtures::user_id()).id;
     timeout(Duration::from_secs(10), async {
         while sessions.find(&id).await.is_err() {
@@ -108,7 +109,7 @@ async fn a_database_that_hangs_is_unavailable_in_time_and_used_again_when_it_ans
     relay.freeze();
     assert_unavailable(&database).await;
     // More than the pool has connections: those that were given up on must not be waited for.
-    let sessions = SeaOrmSessionStore::new(database.clone());
+    let sessions = SeaOrmSessionStore::new(database.clone(), clock());
     let id = fixtures::session(&fixtures::user_id()).id;
     let begin = Instant::now();
     for found in futures((0..40).map(|_| sessions.find(&id))).await {
@@ -156,7 +157,7 @@ async fn connections_that_hang_for_ever_give_their_place_to_new_ones() {
     let database = Database::connect(&through(postgres.url(), hole.address)).await.unwrap();
     migrate(&database).await.unwrap();
     // All of the pool's connections are in use when it happens.
-    let sessions = SeaOrmSessionStore::new(database.clone());
+    let sessions = SeaOrmSessionStore::new(database.clone(), clock());
     let id = fixtures::session(&fixtures::user_id()).id;
     let hung: Vec<_> = (0..40)
         .map(|_| {
@@ -177,7 +178,7 @@ async fn connections_that_hang_for_ever_give_their_place_to_new_ones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_broke_while_they_were_idle_are_not_used() {
     let Relayed { relay, database, _postgres } = relayed().await;
-    let sessions = SeaOrmSessionStore::new(database);
+    let sessions = SeaOrmSessionStore::new(database, clock());
     let id = fixtures::session(&fixtures::user_id()).id;
     let find_many = async || {
         for found in futures((0..64).map(|_| sessions.find(&id))).await {
@@ -200,13 +201,13 @@ async fn a_statement_that_waits_for_a_lock_is_unavailable_in_time() {
     let raw = fixture.server.raw().await;
     raw.execute("BEGIN; LOCK TABLE auth_user_states IN ACCESS EXCLUSIVE MODE").await;
     let begin = Instant::now();
-    let error = fixture.users().begin_session_epoch(&user.id).await.unwrap_err();
+    let error = fixture.users().begin_session_epoch(&user.id, None).await.unwrap_err();
     assert!(begin.elapsed() < PROMISED, "it took {:?}", begin.elapsed());
     assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error:?}");
     let waiting = raw.count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await;
     assert_eq!(waiting, 0, "the server must give up too");
     raw.execute("ROLLBACK").await;
-    fixture.users().begin_session_epoch(&user.id).await.unwrap();
+    fixture.users().begin_session_epoch(&user.id, None).await.unwrap();
 }
 
 #[tokio::test]

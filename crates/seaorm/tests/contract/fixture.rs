@@ -1,15 +1,22 @@
 //! A database of the test's own, and the stores in it.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use async_trait::async_trait;
+use markt_domain::client::Network;
+use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::ports::user_store::UserStore;
+use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserId, UserState, UserVersion};
-use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmSessionStore, SeaOrmUserStore, migrate};
+use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore, migrate};
+use markt_test_support::clock::MovableClock;
 use markt_test_support::contracts::code_store::CodeStoreFixture;
+use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
 use markt_test_support::contracts::session_store::SessionStoreFixture;
 use markt_test_support::contracts::user_store::UserStoreFixture;
 use markt_test_support::fixtures;
@@ -68,6 +75,8 @@ impl Raw {
 pub(crate) struct Fixture {
     pub(crate) database: Database,
     pub(crate) server: Server,
+    /// What the stores go by.
+    pub(crate) clock: Arc<MovableClock>,
     categories: AtomicI32,
 }
 
@@ -87,19 +96,28 @@ impl Fixture {
     async fn over(server: Server) -> Self {
         let database = Database::connect(server.url()).await.unwrap();
         migrate(&database).await.unwrap();
-        Self { database, server, categories: AtomicI32::new(0) }
+        let clock = Arc::new(MovableClock::at_present());
+        Self { database, server, clock, categories: AtomicI32::new(0) }
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
     }
 
     pub(crate) fn users(&self) -> SeaOrmUserStore {
-        SeaOrmUserStore::new(self.database.clone())
+        SeaOrmUserStore::new(self.database.clone(), self.clock())
     }
 
     pub(crate) fn sessions(&self) -> SeaOrmSessionStore {
-        SeaOrmSessionStore::new(self.database.clone())
+        SeaOrmSessionStore::new(self.database.clone(), self.clock())
     }
 
     pub(crate) fn codes(&self) -> SeaOrmCodeStore {
         SeaOrmCodeStore::new(self.database.clone())
+    }
+
+    pub(crate) fn limits(&self) -> SeaOrmRateLimiter {
+        SeaOrmRateLimiter::new(self.database.clone())
     }
 }
 
@@ -132,12 +150,12 @@ impl SessionStoreFixture for Fixture {
         (new.id, account.state)
     }
 
-    async fn begin_epoch(&self, user: &UserId) -> UserState {
-        self.users().begin_session_epoch(user).await.unwrap()
+    async fn begin_epoch(&self, user: &UserId, keep: Option<SessionFamily>) -> UserState {
+        self.users().begin_session_epoch(user, keep).await.unwrap()
     }
 
     async fn change_user(&self, user: &UserId) -> UserVersion {
-        self.users().record_login(user, fixtures::now()).await.unwrap().unwrap()
+        self.users().record_login(user, network(), fixtures::now()).await.unwrap().unwrap()
     }
 }
 
@@ -151,3 +169,23 @@ impl CodeStoreFixture for Fixture {
         fixtures::user_id()
     }
 }
+
+#[async_trait]
+impl RateLimiterFixture for Fixture {
+    fn store(&self) -> Arc<dyn RateLimiter> {
+        Arc::new(self.limits())
+    }
+}
+
+/// A clock for stores that no [`Fixture`] makes.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(MovableClock::at_present())
+}
+
+/// Where somebody logs in from.
+pub(crate) fn network() -> Network {
+    Network::of([192, 0, 2, 7].into())
+}
+
+/// More sessions than any user has.
+pub(crate) const NO_LIMIT: NonZeroU32 = NonZeroU32::MAX;

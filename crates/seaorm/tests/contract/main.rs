@@ -1,4 +1,4 @@
-//! The adapter over real databases: the contracts of its three ports, and what is its own.
+//! The adapter over real databases: the contracts of its four ports, and what is its own.
 //!
 //! PostgreSQL is the server that `TEST_DATABASE_URL` names; each test makes a database of its own on it.
 #![expect(
@@ -11,13 +11,14 @@
 mod availability;
 mod fixture;
 mod migrations;
+mod sessions;
 mod sweeper;
 mod takeover;
 mod users;
 mod writers;
 
 use fixture::Fixture;
-use markt_test_support::{code_store_contract, session_store_contract, user_store_contract};
+use markt_test_support::{code_store_contract, rate_limiter_contract, session_store_contract, user_store_contract};
 
 user_store_contract!(users_over_sqlite, Fixture::sqlite());
 user_store_contract!(users_over_postgres, Fixture::postgres());
@@ -25,3 +26,5 @@ session_store_contract!(sessions_over_sqlite, Fixture::sqlite());
 session_store_contract!(sessions_over_postgres, Fixture::postgres());
 code_store_contract!(codes_over_sqlite, Fixture::sqlite());
 code_store_contract!(codes_over_postgres, Fixture::postgres());
+rate_limiter_contract!(limits_over_sqlite, Fixture::sqlite());
+rate_limiter_contract!(limits_over_postgres, Fixture::postgres());

@@ -1,17 +1,18 @@
 //! The schema, and how it comes about.
 
+use markt_domain::ports::session_store::{Change, SessionStore as _};
 use markt_domain::ports::user_store::UserStore as _;
-use markt_seaorm::{Database, MigrateError, SeaOrmUserStore, migrate, pending_migrations};
+use markt_seaorm::{Database, MigrateError, SeaOrmSessionStore, SeaOrmUserStore, migrate, pending_migrations};
 use markt_test_support::fixtures;
 
-use crate::fixture::{Fixture, Server};
+use crate::fixture::{Fixture, NO_LIMIT, Server, clock, network};
 
 #[tokio::test]
 async fn pending_migrations_are_told_without_changing_anything() {
     for server in Server::both().await {
         let database = Database::connect(server.url()).await.unwrap();
         let pending = pending_migrations(&database).await.unwrap();
-        assert_eq!(pending.len(), 3, "{pending:?}");
+        assert_eq!(pending.len(), 4, "{pending:?}");
         assert!(pending.is_sorted());
         assert_eq!(pending_migrations(&database).await.unwrap(), pending);
         assert!(tables(&server).await.is_empty());
@@ -45,7 +46,7 @@ async fn of_many_migrations_at_once_one_does_it_and_all_succeed() {
         while let Some(finished) = tasks.join_next().await {
             finished.unwrap();
         }
-        assert_eq!(applied(&server).await.len(), 3);
+        assert_eq!(applied(&server).await.len(), 4);
     }
 }
 
@@ -79,13 +80,13 @@ async fn values_that_differ_in_case_only_stop_the_migration_and_are_named() {
         }
         assert!(!text.contains("eve"), "{text}");
         assert_eq!(schema(&server).await, before, "nothing may be half-done");
-        assert_eq!(pending_migrations(&database).await.unwrap().len(), 3);
+        assert_eq!(pending_migrations(&database).await.unwrap().len(), 4);
 
         raw.execute("UPDATE users SET email = 'ann2@example.com', username = 'ann3' WHERE id = 'USR_AAAAAAA2'").await;
         raw.execute("UPDATE users SET username = 'rob' WHERE id = 'USR_AAAAAAA4'").await;
         migrate(&database).await.unwrap();
         let taken = fixtures::new_buyer().username;
-        assert!(!SeaOrmUserStore::new(database).is_username_taken(&taken).await.unwrap());
+        assert!(!SeaOrmUserStore::new(database, clock()).is_username_taken(&taken).await.unwrap());
     }
 }
 
@@ -113,6 +114,43 @@ async fn a_schema_of_a_later_version_lacks_nothing() {
             .execute("INSERT INTO auth_migrations (version, applied_at) VALUES ('m20990101_000001_later', 0)")
             .await;
         assert!(pending_migrations(&fixture.database).await.unwrap().is_empty());
+    }
+}
+
+/// As a deployment has it that was made before sessions could be rotated.
+#[tokio::test]
+async fn sessions_of_the_schema_before_live_on() {
+    for fixture in Fixture::both().await {
+        let user = fixtures::new_buyer();
+        fixture.users().create(&user).await.unwrap();
+        let version = fixture.users().record_login(&user.id, network(), fixtures::now()).await.unwrap().unwrap();
+        let session = fixtures::session(&user.id);
+        fixture.sessions().create(&session, version, NO_LIMIT, &[]).await.unwrap();
+        let raw = fixture.server.raw().await;
+        for undo in [
+            "ALTER TABLE auth_sessions DROP COLUMN revision",
+            "ALTER TABLE auth_sessions DROP COLUMN family",
+            "ALTER TABLE auth_user_states DROP COLUMN kept_family",
+            "ALTER TABLE auth_user_states DROP COLUMN kept_epoch",
+            "DROP TABLE auth_session_aliases",
+            "DROP TABLE auth_ended_sessions",
+            "DROP TABLE auth_known_networks",
+            "DROP TABLE auth_limits",
+            "DELETE FROM auth_migrations WHERE version LIKE '%000004%'",
+        ] {
+            raw.execute(undo).await;
+        }
+        assert_eq!(pending_migrations(&fixture.database).await.unwrap().len(), 1);
+
+        // Statements that were prepared for the schema before are none of a new process's.
+        let database = Database::connect(fixture.server.url()).await.unwrap();
+        migrate(&database).await.unwrap();
+        let sessions = SeaOrmSessionStore::new(database.clone(), clock());
+        let found = sessions.find(&session.id).await.unwrap().expect("the session");
+        assert_eq!((&found.session, found.user_version), (&session, version));
+        assert_eq!(sessions.update(&session, found.revision).await.unwrap(), Change::Made);
+        let account = SeaOrmUserStore::new(database, clock()).find(&user.id).await.unwrap().unwrap();
+        assert_eq!((account.state.version, account.state.kept), (version, None));
     }
 }
 

@@ -11,7 +11,7 @@ use markt_test_support::fixtures;
 use serde_json::json;
 use time::macros::datetime;
 
-use crate::fixture::{Raw, Server};
+use crate::fixture::{NO_LIMIT, Raw, Server, clock, network};
 
 /// As SQLAlchemy makes it, on this database.
 pub(crate) const fn users_table(postgres: bool) -> &'static str {
@@ -176,7 +176,8 @@ async fn a_user_of_an_existing_database_logs_in() {
         old_database(&server).await;
         let database = Database::connect(server.url()).await.unwrap();
         migrate(&database).await.unwrap();
-        let (users, sessions) = (SeaOrmUserStore::new(database.clone()), SeaOrmSessionStore::new(database));
+        let (users, sessions) =
+            (SeaOrmUserStore::new(database.clone(), clock()), SeaOrmSessionStore::new(database, clock()));
 
         let found = users.find_by_email(&email("ANN@example.com")).await.unwrap().unwrap();
         assert_eq!(found.password_hash.unwrap().expose(), "$pbkdf2-sha256$29000$salt$hash");
@@ -206,9 +207,12 @@ async fn a_user_of_an_existing_database_logs_in() {
         assert_eq!((seller.total_rating, seller.total_raters), (9, 2));
 
         let at = fixtures::now();
-        let version = users.record_login(&user.id, at).await.unwrap().unwrap();
+        let version = users.record_login(&user.id, network(), at).await.unwrap().unwrap();
         let session = fixtures::session(&user.id);
-        assert_eq!(sessions.create(&session, version).await.unwrap(), Creation::Created);
+        assert_eq!(
+            sessions.create(&session, version, NO_LIMIT, &[]).await.unwrap(),
+            Creation::Created { evicted: vec![] }
+        );
         let stored = sessions.find(&session.id).await.unwrap().unwrap();
         assert_eq!((stored.session, stored.user_version), (session, version));
         assert_eq!(users.find(&user.id).await.unwrap().unwrap().user().last_login_at, Some(at));
@@ -222,7 +226,7 @@ async fn rows_with_little_in_them_are_read() {
         old_database(&server).await;
         let database = Database::connect(server.url()).await.unwrap();
         migrate(&database).await.unwrap();
-        let users = SeaOrmUserStore::new(database);
+        let users = SeaOrmUserStore::new(database, clock());
 
         let bob = users.find_by_email(&email("bob@localhost")).await.unwrap().unwrap();
         assert!(bob.password_hash.is_none());
@@ -250,7 +254,7 @@ async fn new_users_fit_in_beside_the_old_ones() {
         old_database(&server).await;
         let database = Database::connect(server.url()).await.unwrap();
         migrate(&database).await.unwrap();
-        let users = SeaOrmUserStore::new(database);
+        let users = SeaOrmUserStore::new(database, clock());
 
         let mut shop = fixtures::new_seller().seller.unwrap();
         shop.category_ids = vec![3, 1];

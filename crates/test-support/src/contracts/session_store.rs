@@ -9,19 +9,44 @@
 //! The tests run side by side: what they share (a Redis, a database) they use with users and sessions of their own.
 //! The calling crate needs `tokio`.
 
-use std::collections::HashSet;
+mod creation;
+mod deletion;
+mod endings;
+mod epochs;
+mod eviction;
+mod keeping;
+mod listing;
+mod model;
+mod replacement;
+mod rotation;
+mod rotation_races;
+mod sequences;
+mod support;
+mod touching;
+mod updating;
+mod user_versions;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use markt_domain::client::Client;
-use markt_domain::ports::session_store::{Creation, SessionStore, StoredSession};
-use markt_domain::role::Role;
-use markt_domain::session::{Session, SessionId, Transport};
+use markt_domain::ports::session_store::SessionStore;
+use markt_domain::session::SessionFamily;
 use markt_domain::user::{SessionEpoch, UserId, UserState, UserVersion};
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
+
+pub use creation::*;
+pub use deletion::*;
+pub use endings::*;
+pub use epochs::*;
+pub use eviction::*;
+pub use keeping::*;
+pub use listing::*;
+pub use replacement::*;
+pub use rotation::*;
+pub use rotation_races::*;
+pub use sequences::*;
+pub use touching::*;
+pub use updating::*;
+pub use user_versions::*;
 
 use crate::fixtures;
 
@@ -39,9 +64,9 @@ pub trait SessionStoreFixture: Send + Sync {
     /// A new user that sessions can be made for, and the user's counters, whatever they begin with.
     async fn new_user(&self) -> (UserId, UserState);
 
-    /// Begins a new session epoch in the place where the user's counters are kept (`begin_session_epoch`), and returns
-    /// the counters after it. Doesn't tell the session store.
-    async fn begin_epoch(&self, user: &UserId) -> UserState;
+    /// Begins a new session epoch, which the session of the family `keep` outlives, in the place where the user's counters are kept
+    /// (`begin_session_epoch`), and returns the counters after it. Doesn't tell the session store.
+    async fn begin_epoch(&self, user: &UserId, keep: Option<SessionFamily>) -> UserState;
 
     /// Changes the user in the place where users are kept (`record_login`, say), and returns the version after it.
     /// Doesn't tell the session store.
@@ -58,14 +83,15 @@ macro_rules! session_store_contract {
             a_created_session_is_found_whole,
             every_kind_of_session_is_found_as_it_was_created,
             an_unknown_session_is_not_found,
-            a_created_session_brings_its_users_version,
             a_taken_id_is_refused_and_the_session_with_it_left_alone,
             an_id_is_taken_for_other_users_too,
             a_session_that_has_ended_already_is_created_without_ado_and_never_comes_alive,
+            of_many_creations_of_one_id_one_succeeds,
             a_deleted_session_is_gone,
             what_is_not_there_cant_be_deleted,
             a_deleted_sessions_id_is_free_again,
             deleting_a_session_leaves_the_others,
+            concurrent_creations_and_deletions_lose_no_session,
             ending_an_epoch_ends_all_the_users_sessions_of_before_and_counts_them,
             ending_an_epoch_of_a_user_without_sessions_ends_none,
             ending_an_epoch_leaves_other_users_sessions,
@@ -75,509 +101,80 @@ macro_rules! session_store_contract {
             an_earlier_epochs_end_that_is_told_late_ends_nothing_more_and_forgives_nothing,
             ending_an_epoch_brings_the_users_version_with_it,
             no_session_created_while_its_epoch_ends_survives_it,
-            of_many_creations_of_one_id_one_succeeds,
+            a_kept_session_outlives_its_epoch_and_no_other_does,
+            a_kept_session_ends_with_the_next_epoch,
+            a_session_is_kept_however_often_it_was_rotated,
+            neither_an_unknown_session_nor_a_strangers_is_kept,
+            a_session_that_has_ended_isnt_kept,
+            a_session_kept_twice_is_kept,
+            a_change_from_before_an_epoch_cant_undo_that_a_session_was_kept,
+            a_kept_session_is_there_all_the_time,
+            a_session_deleted_while_it_is_kept_stays_gone,
+            a_created_session_brings_its_users_version,
             a_change_of_the_user_shows_in_all_the_users_sessions,
             a_change_of_the_user_shows_in_sessions_created_later_with_an_older_copy,
             a_change_of_the_user_that_is_told_late_takes_nothing_back,
             a_change_of_the_user_leaves_sessions_of_others,
             a_change_of_the_user_changes_nothing_else_and_revives_nothing,
             a_change_of_the_user_shows_in_sessions_created_meanwhile,
-            concurrent_creations_and_deletions_lose_no_session,
+            a_change_of_the_user_shows_in_sessions_changed_meanwhile,
+            a_touch_moves_the_last_activity_and_the_idle_end_and_nothing_else,
+            a_touch_that_comes_late_takes_nothing_back,
+            a_touch_never_revives_a_session,
+            an_id_that_was_rotated_away_doesnt_slide,
+            a_session_that_is_used_outlives_its_first_end,
+            a_touch_is_a_change_that_an_update_has_to_know_of,
+            of_many_touches_at_once_the_latest_counts,
+            a_session_touched_while_it_is_deleted_stays_gone,
+            an_update_replaces_the_session_whole,
+            an_update_of_another_revision_is_a_conflict_and_changes_nothing,
+            an_update_never_revives_a_session,
+            an_id_that_was_rotated_away_isnt_updated,
+            an_update_leaves_the_users_version,
+            of_a_hundred_updates_at_once_none_is_lost,
+            a_session_updated_while_it_is_deleted_stays_gone,
+            a_rotated_session_is_found_by_both_its_ids,
+            an_id_that_was_rotated_away_isnt_rotated_again,
+            only_the_present_revision_is_rotated,
+            former_ids_lead_to_the_last_successor_by_however_many_steps,
+            a_rotated_session_ends_under_all_its_ids,
+            a_rotated_session_is_listed_and_counted_once,
+            a_change_of_the_user_shows_through_former_ids,
+            a_successors_id_that_is_taken_is_a_conflict,
+            an_id_that_was_rotated_away_is_taken,
+            an_id_isnt_honoured_beyond_its_grace,
+            of_many_rotations_at_once_one_succeeds,
+            rotations_of_rotated_sessions_at_once_leave_one_session,
+            a_session_rotated_while_it_is_deleted_is_gone_under_both_ids,
+            a_session_rotated_while_its_epoch_ends_is_gone_under_both_ids,
+            a_session_rotated_while_it_outlives_its_epoch_is_kept,
+            how_a_session_ended_is_told,
+            how_an_epoch_ended_is_told_of_all_its_sessions,
+            what_has_not_ended_has_no_ending,
+            the_first_ending_counts,
+            what_cant_be_deleted_leaves_no_ending,
+            an_id_that_is_used_again_has_no_ending,
+            a_session_that_has_ended_already_can_only_have_expired,
+            a_session_that_runs_out_expires,
+            an_id_that_a_session_is_rotated_to_has_no_ending,
+            a_new_session_takes_the_place_of_those_that_it_replaces,
+            a_session_that_isnt_created_replaces_none,
+            what_is_replaced_does_not_push_others_out,
+            of_many_logins_with_one_old_session_as_many_stay_as_allowed,
+            a_user_has_no_more_sessions_than_allowed_and_the_first_give_way,
+            a_new_session_never_gives_way_itself,
+            a_lower_limit_takes_effect_with_the_next_session,
+            neither_use_nor_rotation_makes_a_session_younger,
+            other_users_sessions_dont_give_way,
+            a_session_that_isnt_created_pushes_none_out,
+            sessions_that_expired_push_none_out,
+            of_many_logins_at_once_as_many_stay_as_allowed,
+            a_users_sessions_are_listed_whole_and_nobody_elses,
+            all_of_many_sessions_are_listed,
+            what_ended_is_listed_no_more,
+            any_sequence_of_operations_agrees_with_the_model,
         ] }
     };
-}
-
-type Fixture<'a> = &'a dyn SessionStoreFixture;
-
-/// A session as it began: found with the same fields, and the version of its user.
-pub async fn a_created_session_is_found_whole(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let session = session_of(&user, state);
-    create(fixture, &session, state.version).await;
-    let found = find(fixture, &session.id).await.expect("the session that was just created");
-    assert_eq!(found, StoredSession { session, user_version: state.version });
-}
-
-/// Odd addresses and user agents, each role, transport and kind of remembrance, times with and without milliseconds.
-pub async fn every_kind_of_session_is_found_as_it_was_created(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let addresses = ["0.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::8a2e:370:7334"];
-    let user_agents = [
-        "",
-        " ",
-        "\"",
-        "\\",
-        "\\\"}",
-        "a\\u0000b</script>%s{}$1\u{2028}",
-        "Pi\u{f1}a 日本語 🦀 \u{202e}tfel",
-        "\",\"user_version\":9}",
-        "\"epoch\":9,\"user_version\":9}",
-        &"x".repeat(255),
-        &"é".repeat(127),
-    ];
-    let session = session_of(&user, state);
-    let mut kinds = Vec::new();
-    for address in addresses {
-        let client = Client::new(address.parse().unwrap(), "curl/8.5.0");
-        kinds.push(Session { client, ..session.clone() });
-    }
-    for user_agent in user_agents {
-        let client = Client::new(session.client.ip_address, user_agent);
-        assert_eq!(client.user_agent, user_agent, "the suite must not test what clients can't be");
-        kinds.push(Session { client, ..session.clone() });
-    }
-    for current_role in [Role::Buyer, Role::Seller] {
-        for transport in [Transport::Cookie, Transport::Bearer] {
-            for remember in [false, true] {
-                kinds.push(Session { current_role, transport, remember, ..session.clone() });
-            }
-        }
-    }
-    // Each time is told from the others, to the millisecond.
-    for odd in [0, 1, 10, 999] {
-        let now = session.created_at;
-        let later = |seconds: u64| now.plus(Duration::from_millis(seconds * 1000 + odd));
-        kinds.push(Session {
-            created_at: later(0),
-            authenticated_at: later(1),
-            last_activity: later(2),
-            idle_expires_at: later(3000),
-            expires_at: later(4000),
-            ..session.clone()
-        });
-        kinds.push(Session { idle_expires_at: later(4000), expires_at: later(3000), ..session.clone() });
-    }
-    for kind in kinds {
-        let session = Session { id: session_of(&user, state).id, ..kind };
-        create(fixture, &session, state.version).await;
-        let found = find(fixture, &session.id).await.expect("the session that was just created");
-        assert_eq!(found.session, session);
-    }
-}
-
-/// Not found is no error.
-pub async fn an_unknown_session_is_not_found(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    assert_eq!(find(fixture, &session_of(&user, state).id).await, None);
-}
-
-/// The version that the user was read with, not some other.
-pub async fn a_created_session_brings_its_users_version(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    for _ in 0..12 {
-        let version = fixture.change_user(&user).await;
-        let session = session_of(&user, state);
-        create(fixture, &session, version).await;
-        assert_eq!(version_of(fixture, &session.id).await, version);
-    }
-}
-
-/// `create` never overwrites.
-pub async fn a_taken_id_is_refused_and_the_session_with_it_left_alone(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let session = session_of(&user, state);
-    create(fixture, &session, state.version).await;
-    let before = find(fixture, &session.id).await;
-    let intruder = Session {
-        current_role: Role::Seller,
-        transport: Transport::Bearer,
-        remember: false,
-        expires_at: session.expires_at.plus(Duration::from_secs(60)),
-        client: Client::new("2001:db8::1".parse().unwrap(), "intruder"),
-        ..session.clone()
-    };
-    for other in [&session, &intruder] {
-        let creation = fixture.store().create(other, state.version).await.unwrap();
-        assert_eq!(creation, Creation::IdTaken);
-        assert_eq!(find(fixture, &session.id).await, before);
-    }
-}
-
-/// Nor does the attempt count among the other user's sessions.
-pub async fn an_id_is_taken_for_other_users_too(fixture: Fixture<'_>) {
-    let (ann, anns_state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
-    let session = session_of(&ann, anns_state);
-    create(fixture, &session, anns_state.version).await;
-    let bobs = Session { id: session.id, ..session_of(&bob, bobs_state) };
-    let creation = fixture.store().create(&bobs, bobs_state.version).await.unwrap();
-    assert_eq!(creation, Creation::IdTaken);
-    assert_eq!(end_epoch(fixture, &bob).await.1, 0);
-    assert_eq!(find(fixture, &session.id).await.unwrap().session, session);
-    assert_eq!(end_epoch(fixture, &ann).await.1, 1);
-}
-
-/// A session may have ended by the time that it gets to the store.
-pub async fn a_session_that_has_ended_already_is_created_without_ado_and_never_comes_alive(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let now = fixtures::now();
-    for ago in [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(40 * 24 * 3600)] {
-        let then = markt_domain::Timestamp::from_unix_milliseconds(
-            now.unix_milliseconds() - i64::try_from(ago.as_millis()).unwrap(),
-        );
-        let idle = Session { idle_expires_at: then, ..session_of(&user, state) };
-        let old = Session { expires_at: then, ..session_of(&user, state) };
-        for session in [idle, old] {
-            create(fixture, &session, state.version).await;
-            let found = find(fixture, &session.id).await;
-            assert!(found.is_none_or(|found| found.session.is_expired(now)));
-        }
-    }
-}
-
-/// And stays gone.
-pub async fn a_deleted_session_is_gone(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let session = session_of(&user, state);
-    create(fixture, &session, state.version).await;
-    assert!(fixture.store().delete(&session.id).await.unwrap());
-    assert_eq!(find(fixture, &session.id).await, None);
-    assert_eq!(end_epoch(fixture, &user).await.1, 0, "it must not count among the user's any more");
-}
-
-/// Neither what never was nor what was deleted before.
-pub async fn what_is_not_there_cant_be_deleted(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let session = session_of(&user, state);
-    assert!(!fixture.store().delete(&session.id).await.unwrap());
-    create(fixture, &session, state.version).await;
-    assert!(fixture.store().delete(&session.id).await.unwrap());
-    assert!(!fixture.store().delete(&session.id).await.unwrap());
-}
-
-/// Nothing of the old session is left to be in the way of a new one.
-pub async fn a_deleted_sessions_id_is_free_again(fixture: Fixture<'_>) {
-    let (ann, anns_state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
-    let session = session_of(&ann, anns_state);
-    create(fixture, &session, anns_state.version).await;
-    assert!(fixture.store().delete(&session.id).await.unwrap());
-    let bobs = Session { id: session.id, ..session_of(&bob, bobs_state) };
-    create(fixture, &bobs, bobs_state.version).await;
-    assert_eq!(end_epoch(fixture, &ann).await.1, 0);
-    assert_eq!(find(fixture, &bobs.id).await.unwrap().session, bobs);
-}
-
-/// Of the same user and of others.
-pub async fn deleting_a_session_leaves_the_others(fixture: Fixture<'_>) {
-    let (ann, anns_state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
-    let gone = session_of(&ann, anns_state);
-    let (anns, bobs) = (session_of(&ann, anns_state), session_of(&bob, bobs_state));
-    create(fixture, &gone, anns_state.version).await;
-    create(fixture, &anns, anns_state.version).await;
-    create(fixture, &bobs, bobs_state.version).await;
-    assert!(fixture.store().delete(&gone.id).await.unwrap());
-    assert_eq!(find(fixture, &anns.id).await.unwrap().session, anns);
-    assert_eq!(find(fixture, &bobs.id).await.unwrap().session, bobs);
-}
-
-/// All of them, however many.
-pub async fn ending_an_epoch_ends_all_the_users_sessions_of_before_and_counts_them(fixture: Fixture<'_>) {
-    for count in [1, 2, 130] {
-        let (user, state) = fixture.new_user().await;
-        let sessions = create_many(fixture, &user, state, count).await;
-        let (_, ended) = end_epoch(fixture, &user).await;
-        assert_eq!(ended, u64::try_from(count).unwrap());
-        for id in sessions {
-            assert_eq!(find(fixture, &id).await, None);
-            assert!(!fixture.store().delete(&id).await.unwrap());
-        }
-    }
-}
-
-/// Nothing to end is no error.
-pub async fn ending_an_epoch_of_a_user_without_sessions_ends_none(fixture: Fixture<'_>) {
-    let (user, _) = fixture.new_user().await;
-    assert_eq!(end_epoch(fixture, &user).await.1, 0);
-}
-
-/// One user's logging out everywhere is nobody else's.
-pub async fn ending_an_epoch_leaves_other_users_sessions(fixture: Fixture<'_>) {
-    let (ann, anns_state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
-    create_many(fixture, &ann, anns_state, 2).await;
-    let bobs = create_many(fixture, &bob, bobs_state, 2).await;
-    assert_eq!(end_epoch(fixture, &ann).await.1, 2);
-    for id in bobs {
-        assert!(find(fixture, &id).await.is_some());
-    }
-}
-
-/// What the user began after it lives on, told early or late.
-pub async fn ending_an_epoch_leaves_the_sessions_of_the_new_one(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let old = create_many(fixture, &user, state, 2).await;
-    let state = fixture.begin_epoch(&user).await;
-    let early = session_of(&user, state);
-    create(fixture, &early, state.version).await;
-    assert_eq!(fixture.store().delete_before_epoch(&user, state).await.unwrap(), 2);
-    let late = session_of(&user, state);
-    create(fixture, &late, state.version).await;
-    for id in old {
-        assert_eq!(find(fixture, &id).await, None);
-    }
-    for session in [early, late] {
-        assert_eq!(find(fixture, &session.id).await.unwrap().session, session);
-    }
-    assert_eq!(end_epoch(fixture, &user).await.1, 2);
-}
-
-/// As when a caller tries again whose first try seemed to fail.
-pub async fn an_epoch_ended_twice_is_ended_once(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    create_many(fixture, &user, state, 3).await;
-    let (state, ended) = end_epoch(fixture, &user).await;
-    assert_eq!(ended, 3);
-    let session = session_of(&user, state);
-    create(fixture, &session, state.version).await;
-    assert_eq!(fixture.store().delete_before_epoch(&user, state).await.unwrap(), 0);
-    assert!(find(fixture, &session.id).await.is_some());
-}
-
-/// A login that was under way when the user logged out everywhere comes to nothing.
-pub async fn a_session_of_an_ended_epoch_cant_be_created(fixture: Fixture<'_>) {
-    let (user, old_state) = fixture.new_user().await;
-    let late = session_of(&user, old_state);
-    let (state, _) = end_epoch(fixture, &user).await;
-    for version in [old_state.version, state.version] {
-        let creation = fixture.store().create(&late, version).await.unwrap();
-        assert_eq!(creation, Creation::Superseded);
-        assert_eq!(find(fixture, &late.id).await, None);
-    }
-    // Its id was not used up, and it doesn't count.
-    let session = Session { epoch: state.epoch, ..late };
-    create(fixture, &session, state.version).await;
-    assert_eq!(end_epoch(fixture, &user).await.1, 1);
-}
-
-/// Two nodes may tell the store of two epochs in the wrong order.
-pub async fn an_earlier_epochs_end_that_is_told_late_ends_nothing_more_and_forgives_nothing(fixture: Fixture<'_>) {
-    let (user, first) = fixture.new_user().await;
-    let second = fixture.begin_epoch(&user).await;
-    let (third, _) = end_epoch(fixture, &user).await;
-    let session = session_of(&user, third);
-    create(fixture, &session, third.version).await;
-    let store = fixture.store();
-    assert_eq!(store.delete_before_epoch(&user, second).await.unwrap(), 0);
-    assert_eq!(find(fixture, &session.id).await.unwrap().session, session);
-    for state in [first, second] {
-        let creation = store.create(&session_of(&user, state), third.version).await.unwrap();
-        assert_eq!(creation, Creation::Superseded);
-    }
-}
-
-/// The end of an epoch is a change of the user too.
-pub async fn ending_an_epoch_brings_the_users_version_with_it(fixture: Fixture<'_>) {
-    let (user, old_state) = fixture.new_user().await;
-    let (state, _) = end_epoch(fixture, &user).await;
-    let session = session_of(&user, state);
-    create(fixture, &session, old_state.version).await;
-    assert!(version_of(fixture, &session.id).await >= state.version);
-}
-
-/// Whatever the order in which the store gets to see the two.
-pub async fn no_session_created_while_its_epoch_ends_survives_it(fixture: Fixture<'_>) {
-    const ROUNDS: usize = 40;
-    const RACERS: usize = 4;
-    let (user, mut state) = fixture.new_user().await;
-    for _ in 0..ROUNDS {
-        let start = Arc::new(Barrier::new(RACERS + 1));
-        let over = Arc::new(AtomicBool::new(false));
-        let mut racers = JoinSet::new();
-        for _ in 0..RACERS {
-            let (store, user) = (fixture.store(), user.clone());
-            let (start, over) = (Arc::clone(&start), Arc::clone(&over));
-            racers.spawn(async move {
-                let mut tried = Vec::new();
-                start.wait().await;
-                loop {
-                    let was_over = over.load(Ordering::SeqCst);
-                    let session = session_of(&user, state);
-                    tried.push(session.id);
-                    match store.create(&session, state.version).await.unwrap() {
-                        Creation::Superseded => break tried,
-                        Creation::Created => assert!(!was_over, "created after the end"),
-                        Creation::IdTaken => panic!("a new id is taken"),
-                    }
-                }
-            });
-        }
-        start.wait().await;
-        let (next, _) = end_epoch(fixture, &user).await;
-        over.store(true, Ordering::SeqCst);
-        for id in racers.join_all().await.into_iter().flatten() {
-            assert_eq!(find(fixture, &id).await, None, "a session survived its epoch");
-        }
-        assert_eq!(fixture.store().delete_before_epoch(&user, next).await.unwrap(), 0);
-        state = next;
-    }
-}
-
-/// And it is the one that is found; the others' users have none.
-pub async fn of_many_creations_of_one_id_one_succeeds(fixture: Fixture<'_>) {
-    const ROUNDS: usize = 20;
-    const RACERS: usize = 16;
-    let users = [fixture.new_user().await, fixture.new_user().await];
-    for _ in 0..ROUNDS {
-        let id = session_of(&users[0].0, users[0].1).id;
-        let start = Arc::new(Barrier::new(RACERS));
-        let mut racers = JoinSet::new();
-        for number in 0..RACERS {
-            let (user, state) = users[number % users.len()].clone();
-            let (store, start) = (fixture.store(), Arc::clone(&start));
-            racers.spawn(async move {
-                let mut session = Session { id, ..session_of(&user, state) };
-                session.client.user_agent = format!("racer {number}");
-                start.wait().await;
-                (store.create(&session, state.version).await.unwrap(), session)
-            });
-        }
-        let results = racers.join_all().await;
-        let losers = results.iter().filter(|(creation, _)| *creation == Creation::IdTaken).count();
-        assert_eq!(losers, RACERS - 1);
-        let winner = results.into_iter().find(|(creation, _)| *creation == Creation::Created);
-        let (_, winner) = winner.expect("one creation succeeds");
-        assert_eq!(find(fixture, &id).await.unwrap().session, winner);
-        assert!(fixture.store().delete(&id).await.unwrap());
-    }
-    for (user, _) in users {
-        assert_eq!(end_epoch(fixture, &user).await.1, 0);
-    }
-}
-
-/// At once, in each of them.
-pub async fn a_change_of_the_user_shows_in_all_the_users_sessions(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let sessions = create_many(fixture, &user, state, 12).await;
-    // More than ten, so that the number's length changes.
-    for _ in 0..12 {
-        let version = change_user(fixture, &user).await;
-        for id in &sessions {
-            assert_eq!(version_of(fixture, id).await, version);
-        }
-    }
-}
-
-/// A login that read the user before the change must not hide it.
-pub async fn a_change_of_the_user_shows_in_sessions_created_later_with_an_older_copy(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let version = change_user(fixture, &user).await;
-    let session = session_of(&user, state);
-    create(fixture, &session, state.version).await;
-    assert!(version_of(fixture, &session.id).await >= version);
-}
-
-/// Two nodes may tell the store of two changes in the wrong order.
-pub async fn a_change_of_the_user_that_is_told_late_takes_nothing_back(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let before = session_of(&user, state);
-    create(fixture, &before, state.version).await;
-    let early = fixture.change_user(&user).await;
-    let late = change_user(fixture, &user).await;
-    for told_late in [early, state.version] {
-        fixture.store().user_changed(&user, told_late).await.unwrap();
-        let after = session_of(&user, state);
-        create(fixture, &after, told_late).await;
-        for session in [&before, &after] {
-            assert!(version_of(fixture, &session.id).await >= late);
-        }
-    }
-}
-
-/// Other users' copies are not stale of it.
-pub async fn a_change_of_the_user_leaves_sessions_of_others(fixture: Fixture<'_>) {
-    let (ann, _) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
-    let bobs = session_of(&bob, bobs_state);
-    create(fixture, &bobs, bobs_state.version).await;
-    change_user(fixture, &ann).await;
-    assert_eq!(version_of(fixture, &bobs.id).await, bobs_state.version);
-}
-
-/// Neither the session's own fields, nor what was deleted, nor the epoch's end.
-pub async fn a_change_of_the_user_changes_nothing_else_and_revives_nothing(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let (kept, gone) = (session_of(&user, state), session_of(&user, state));
-    create(fixture, &kept, state.version).await;
-    create(fixture, &gone, state.version).await;
-    assert!(fixture.store().delete(&gone.id).await.unwrap());
-    change_user(fixture, &user).await;
-    assert_eq!(find(fixture, &kept.id).await.unwrap().session, kept);
-    assert_eq!(find(fixture, &gone.id).await, None);
-    let (_, ended) = end_epoch(fixture, &user).await;
-    assert_eq!(ended, 1);
-    let version = change_user(fixture, &user).await;
-    assert_eq!(find(fixture, &kept.id).await, None);
-    let late = session_of(&user, state);
-    let creation = fixture.store().create(&late, version).await.unwrap();
-    assert_eq!(creation, Creation::Superseded);
-}
-
-/// Whatever the order in which the store gets to see the two.
-pub async fn a_change_of_the_user_shows_in_sessions_created_meanwhile(fixture: Fixture<'_>) {
-    const ROUNDS: usize = 20;
-    const RACERS: usize = 4;
-    const EACH: usize = 8;
-    let (user, state) = fixture.new_user().await;
-    let mut version = state.version;
-    for _ in 0..ROUNDS {
-        let start = Arc::new(Barrier::new(RACERS + 1));
-        let mut racers = JoinSet::new();
-        for _ in 0..RACERS {
-            let (store, user, start) = (fixture.store(), user.clone(), Arc::clone(&start));
-            racers.spawn(async move {
-                let sessions: Vec<_> = (0..EACH).map(|_| session_of(&user, state)).collect();
-                start.wait().await;
-                for session in &sessions {
-                    let creation = store.create(session, version).await.unwrap();
-                    assert_eq!(creation, Creation::Created);
-                }
-                sessions
-            });
-        }
-        start.wait().await;
-        let next = change_user(fixture, &user).await;
-        for session in racers.join_all().await.into_iter().flatten() {
-            assert!(version_of(fixture, &session.id).await >= next, "a session missed the change");
-            assert!(fixture.store().delete(&session.id).await.unwrap());
-        }
-        version = next;
-    }
-}
-
-/// A hundred of each at once, of one user.
-pub async fn concurrent_creations_and_deletions_lose_no_session(fixture: Fixture<'_>) {
-    const EACH: usize = 100;
-    let (user, state) = fixture.new_user().await;
-    let doomed = create_many(fixture, &user, state, EACH).await;
-    let kept: Vec<_> = (0..EACH).map(|_| session_of(&user, state)).collect();
-    let start = Arc::new(Barrier::new(2 * EACH));
-    let mut tasks = JoinSet::new();
-    for id in doomed.clone() {
-        let (store, start) = (fixture.store(), Arc::clone(&start));
-        tasks.spawn(async move {
-            start.wait().await;
-            assert!(store.delete(&id).await.unwrap(), "a session was lost");
-        });
-    }
-    for session in kept.clone() {
-        let (store, start) = (fixture.store(), Arc::clone(&start));
-        tasks.spawn(async move {
-            start.wait().await;
-            let creation = store.create(&session, state.version).await.unwrap();
-            assert_eq!(creation, Creation::Created);
-        });
-    }
-    tasks.join_all().await;
-    for session in &kept {
-        assert_eq!(find(fixture, &session.id).await.unwrap().session, *session);
-    }
-    for id in &doomed {
-        assert_eq!(find(fixture, id).await, None);
-    }
-    let (_, ended) = end_epoch(fixture, &user).await;
-    assert_eq!(ended, u64::try_from(EACH).unwrap(), "the user's sessions were miscounted");
 }
 
 /// The users' counters for a fixture whose store doesn't keep the users: in memory, one user as good as another.
@@ -588,15 +185,18 @@ impl UserCounters {
     /// A new user. The counters begin with different numbers, so that no adapter can mix them up unnoticed.
     #[must_use]
     pub fn new_user(&self) -> (UserId, UserState) {
-        let (user, state) = (fixtures::user_id(), UserState { epoch: SessionEpoch(7), version: UserVersion(95) });
+        let (user, state) =
+            (fixtures::user_id(), UserState { epoch: SessionEpoch(7), version: UserVersion(95), kept: None });
         self.0.lock().unwrap().insert(user.clone(), state);
         (user, state)
     }
 
-    /// Counts the epoch up, and the version, as the end of an epoch is a change too.
+    /// Counts the epoch up, and the version, as the end of an epoch is a change too; and notes the session that
+    /// outlives it.
     #[must_use]
-    pub fn begin_epoch(&self, user: &UserId) -> UserState {
+    pub fn begin_epoch(&self, user: &UserId, keep: Option<SessionFamily>) -> UserState {
         self.count(user, |state| {
+            state.kept = keep;
             state.epoch.0 += 1;
             state.version.0 += 1;
         })
@@ -614,50 +214,4 @@ impl UserCounters {
         up(state);
         *state
     }
-}
-
-fn session_of(user: &UserId, state: UserState) -> Session {
-    Session { epoch: state.epoch, ..fixtures::session(user) }
-}
-
-async fn create(fixture: Fixture<'_>, session: &Session, version: UserVersion) {
-    let creation = fixture.store().create(session, version).await.unwrap();
-    assert_eq!(creation, Creation::Created);
-}
-
-/// Creates so many sessions of one user at once, and returns their ids.
-async fn create_many(fixture: Fixture<'_>, user: &UserId, state: UserState, count: usize) -> HashSet<SessionId> {
-    let mut tasks = JoinSet::new();
-    for _ in 0..count {
-        let (store, session) = (fixture.store(), session_of(user, state));
-        tasks.spawn(async move {
-            let creation = store.create(&session, state.version).await.unwrap();
-            assert_eq!(creation, Creation::Created);
-            session.id
-        });
-    }
-    let ids: HashSet<_> = tasks.join_all().await.into_iter().collect();
-    assert_eq!(ids.len(), count);
-    ids
-}
-
-async fn find(fixture: Fixture<'_>, id: &SessionId) -> Option<StoredSession> {
-    fixture.store().find(id).await.unwrap()
-}
-
-async fn version_of(fixture: Fixture<'_>, id: &SessionId) -> UserVersion {
-    find(fixture, id).await.expect("a session that is there").user_version
-}
-
-/// Begins a new epoch, and tells the store. Returns how many sessions that ended.
-async fn end_epoch(fixture: Fixture<'_>, user: &UserId) -> (UserState, u64) {
-    let state = fixture.begin_epoch(user).await;
-    (state, fixture.store().delete_before_epoch(user, state).await.unwrap())
-}
-
-/// Changes the user, and tells the store.
-async fn change_user(fixture: Fixture<'_>, user: &UserId) -> UserVersion {
-    let version = fixture.change_user(user).await;
-    fixture.store().user_changed(user, version).await.unwrap();
-    version
 }

@@ -4,22 +4,23 @@ use axum::Json as JsonAnswer;
 use axum::extract::State;
 use http::StatusCode;
 use markt_domain::credentials::{EmailAddress, Password};
-use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::App;
 use crate::http::body::Json;
+use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, code, email};
+use crate::http::representation::MessageBody;
 
 /// Where a code shall go.
 #[derive(ToSchema)]
-pub struct SendBody {
+pub struct EmailBody {
     #[schema(value_type = String, example = "ann@example.com")]
-    email: EmailAddress,
+    pub(super) email: EmailAddress,
 }
 
-impl FromFields for SendBody {
+impl FromFields for EmailBody {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         fields.required("email", email).map(|email| Self { email })
     }
@@ -42,18 +43,12 @@ impl FromFields for VerifyBody {
     }
 }
 
-/// What was done, for people.
-#[derive(Serialize, ToSchema)]
-pub struct MessageBody {
-    message: &'static str,
-}
-
 /// Have a code sent.
 ///
 /// The answer is the same whether the address is known or not.
 #[utoipa::path(
     post, path = "/users/email-verification/send", tag = "users", operation_id = "send_verification_code",
-    request_body = SendBody,
+    request_body = EmailBody,
     responses(
         (status = 202, description = "A code is on its way, if the address is one to verify", body = MessageBody),
         (status = 400, description = "`malformed_body`, `bad_request`", body = ErrorBody),
@@ -62,14 +57,16 @@ pub struct MessageBody {
         (status = 413, description = "`body_too_large`", body = ErrorBody),
         (status = 415, description = "`unsupported_media_type`", body = ErrorBody),
         (status = 422, description = "`validation_failed`", body = ErrorBody),
+        (status = 429, description = "`too_many_requests`: for this address", body = ErrorBody),
         (status = 503, description = "`overloaded`, `store_unavailable`", body = ErrorBody),
     )
 )]
 pub async fn send(
     State(app): State<App>,
-    Json(body): Json<SendBody>,
+    RequestClient(client): RequestClient,
+    Json(body): Json<EmailBody>,
 ) -> Result<(StatusCode, JsonAnswer<MessageBody>), ApiError> {
-    app.verify_email.send(&body.email).await?;
+    app.verify_email.send(&body.email, &client).await?;
     let message = "If this address has an account to verify, a code is on its way.";
     Ok((StatusCode::ACCEPTED, JsonAnswer(MessageBody { message })))
 }

@@ -58,6 +58,7 @@ impl FromFields for LoginBody {
         (status = 413, description = "`body_too_large`", body = ErrorBody),
         (status = 415, description = "`unsupported_media_type`", body = ErrorBody),
         (status = 422, description = "`validation_failed`", body = ErrorBody),
+        (status = 429, description = "`too_many_requests`: wrong passwords", body = ErrorBody),
         (status = 503, description = "`overloaded`, `store_unavailable`", body = ErrorBody),
     )
 )]

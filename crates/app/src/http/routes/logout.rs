@@ -5,13 +5,12 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use http::header::SET_COOKIE;
 use markt_domain::use_cases::log_out::Extent;
-use serde_json::Value;
 
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::body::QueryString;
 use crate::http::error::{ApiError, ErrorBody};
-use crate::http::fields::{Fields, FromFields, Read};
+use crate::http::fields::{Fields, FromFields, flag};
 
 /// How far a logout goes.
 pub struct LogoutQuery {
@@ -21,15 +20,6 @@ pub struct LogoutQuery {
 impl FromFields for LogoutQuery {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         Some(Self { everywhere: fields.optional("everywhere", flag).unwrap_or(false) })
-    }
-}
-
-/// As flags are written in query strings.
-fn flag(value: Value) -> Read<bool> {
-    match value.as_str() {
-        Some("true" | "1") => Ok(true),
-        Some("false" | "0") => Ok(false),
-        _ => Err(vec!["Not a valid boolean.".to_owned()]),
     }
 }
 

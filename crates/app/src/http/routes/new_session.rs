@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::SET_COOKIE;
 use http::request::Parts;
-use markt_domain::session::Transport;
+use markt_domain::session::{Session, SessionSecret, Transport};
 use markt_domain::use_cases::issue_session::{IssuedSession, SessionRequest};
+use markt_domain::use_cases::rotate_session::ChangedSession;
 use serde::Serialize;
 
 use crate::http::App;
@@ -34,7 +35,7 @@ impl FromRequestParts<App> for WantedSession {
             remember: true,
             transport: transport(&parts.headers, app.bearer),
             client: client(parts, &app.trusted_proxies),
-            replaces: presented_secrets(parts, app)?,
+            replaces: presented_secrets(parts, app)?.secrets,
         }))
     }
 }
@@ -42,7 +43,25 @@ impl FromRequestParts<App> for WantedSession {
 /// Answers with a body, and hands out the secret of a new session: in the cookie, and in the body too for a client that
 /// keeps it itself.
 pub fn hand_out(app: &App, status: StatusCode, body: impl Serialize, issued: &IssuedSession) -> Response {
-    let IssuedSession { secret, session } = issued;
+    hand_out_secret(app, status, body, &issued.session, &issued.secret)
+}
+
+/// Answers with a body, and hands out the secret that a session got in place of the old one, if it did.
+pub fn hand_out_changed(app: &App, body: impl Serialize, changed: &ChangedSession) -> Response {
+    let ChangedSession { session, secret } = changed;
+    match secret {
+        Some(secret) => hand_out_secret(app, StatusCode::OK, body, session, secret),
+        None => axum::Json(body).into_response(),
+    }
+}
+
+fn hand_out_secret(
+    app: &App,
+    status: StatusCode,
+    body: impl Serialize,
+    session: &Session,
+    secret: &SessionSecret,
+) -> Response {
     let lifetime = session.remember.then(|| session.ends_at().since(session.last_activity));
     let token = (session.transport == Transport::Bearer).then(|| secret.expose());
     let cookie = app.session_cookie.issue(secret, lifetime);

@@ -6,17 +6,15 @@ use http::StatusCode;
 use markt_domain::credentials::{EmailAddress, NewPassword, Username};
 use markt_domain::role::Role;
 use markt_domain::use_cases::register::{NewAccount, RegisterRequest};
-use markt_domain::user::{Address, NewBuyer, NewSeller};
-use serde_json::{Map, Value};
+use markt_domain::user::Address;
 use utoipa::ToSchema;
 
+use super::account_data::{BuyerData, SellerData};
 use super::new_session::{WantedSession, hand_out};
 use crate::http::App;
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
-use crate::http::fields::{
-    Fields, FromFields, email, free_username, ids, name, new_password, number, object, role, text,
-};
+use crate::http::fields::{Fields, FromFields, email, free_username, new_password, number, role, text};
 use crate::http::representation::{ProfileBody, RoleName, WithToken};
 
 /// What a user registers with.
@@ -70,12 +68,8 @@ impl RegisterBody {
     /// The account that `account_type` asks for; its data are there, or the body would have been refused.
     fn account(account_type: Role, buyer: Option<BuyerData>, seller: Option<SellerData>) -> Option<NewAccount> {
         match account_type {
-            Role::Buyer => buyer.map(|BuyerData { buyername, shipping_address }| {
-                NewAccount::Buyer(NewBuyer { buyername, shipping_address })
-            }),
-            Role::Seller => seller.map(|SellerData { shop_name, description, policies, category_ids }| {
-                NewAccount::Seller(NewSeller { shop_name, description, policies, category_ids })
-            }),
+            Role::Buyer => buyer.map(|buyer| NewAccount::Buyer(buyer.into())),
+            Role::Seller => seller.map(|seller| NewAccount::Seller(seller.into())),
         }
     }
 }
@@ -120,46 +114,6 @@ impl From<AddressFields> for Address {
     fn from(fields: AddressFields) -> Self {
         let AddressFields { longitude, latitude, house_number, street, city, state, country, postal_code } = fields;
         Self { longitude, latitude, house_number, street, city, state, country, postal_code }
-    }
-}
-
-/// An account as a buyer.
-#[derive(ToSchema)]
-pub struct BuyerData {
-    #[schema(min_length = 1, max_length = 50)]
-    buyername: String,
-    #[schema(value_type = Option<Object>)]
-    shipping_address: Option<Map<String, Value>>,
-}
-
-impl FromFields for BuyerData {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let buyername = fields.required("buyername", name(50));
-        let shipping_address = fields.optional("shipping_address", object);
-        Some(Self { buyername: buyername?, shipping_address })
-    }
-}
-
-/// An account as a seller.
-#[derive(ToSchema)]
-pub struct SellerData {
-    #[schema(min_length = 1, max_length = 100)]
-    shop_name: String,
-    description: String,
-    #[schema(value_type = Option<Object>)]
-    policies: Option<Map<String, Value>>,
-    /// The primary one first.
-    #[schema(value_type = Option<Vec<i32>>)]
-    category_ids: Vec<i32>,
-}
-
-impl FromFields for SellerData {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let shop_name = fields.required("shop_name", name(100));
-        let description = fields.required("description", text(usize::MAX));
-        let policies = fields.optional("policies", object);
-        let category_ids = fields.optional("category_ids", ids).unwrap_or_default();
-        Some(Self { shop_name: shop_name?, description: description?, policies, category_ids })
     }
 }
 

@@ -3,12 +3,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use markt_domain::ports::user_store::CreateUserError;
+use markt_domain::ports::user_store::{AccountError, CreateUserError};
+use markt_domain::role::Role;
 use markt_domain::user::{Account, NewUser};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::{Fixture, case_by, create, find, hash, hash_of, slug_of, sorted, with_email, with_shop, with_username};
+use super::support::{
+    Fixture, case_by, create, find, hash, hash_of, network, session_family, slug_of, sorted, with_email, with_shop,
+    with_username,
+};
 use crate::fixtures;
 
 /// However they write it.
@@ -75,6 +79,50 @@ pub async fn of_many_replacements_of_one_hash_one_happens(fixture: Fixture<'_>) 
     assert_eq!(find(fixture, &new.id).await.state.version.0, before.0 + 1);
 }
 
+/// The others see that it is there already.
+pub async fn of_many_accounts_of_one_user_one_is_made(fixture: Fixture<'_>) {
+    let (buyer, seller) = (fixtures::new_buyer(), fixtures::new_seller());
+    for (new, role) in [(&seller, Role::Buyer), (&buyer, Role::Seller)] {
+        let before = create(fixture, new).await.state.version.0;
+        let results = at_once(RACERS, |_| {
+            let (store, id, at) = (fixture.store(), new.id.clone(), fixtures::now());
+            let (buyer, seller) = (buyer.buyer.clone().unwrap(), seller.seller.clone().unwrap());
+            async move {
+                match role {
+                    Role::Buyer => store.create_buyer(&id, &buyer, at).await,
+                    Role::Seller => store.create_seller(&id, &seller, at).await,
+                }
+            }
+        })
+        .await;
+        let made: Vec<_> = results.iter().flatten().collect();
+        assert_eq!(made.len(), 1, "{results:?}");
+        for error in results.iter().filter_map(|result| result.as_ref().err()) {
+            assert!(matches!(error, AccountError::Exists), "{error:?}");
+        }
+        let account = find(fixture, &new.id).await;
+        assert_eq!((account.state.version.0, made[0].0), (before + 1, before + 1));
+        assert!(account.user().has_role(role));
+    }
+}
+
+/// The others see that it is another by now.
+pub async fn of_many_changes_of_one_password_one_happens(fixture: Fixture<'_>) {
+    let new = NewUser { password_hash: hash(0), ..fixtures::new_buyer() };
+    let before = create(fixture, &new).await.state;
+    let sessions: Vec<_> = (0..RACERS).map(|_| session_family()).collect();
+    let states = at_once(RACERS, |number| {
+        let (store, id, mine) = (fixture.store(), new.id.clone(), sessions[number]);
+        async move { store.change_password(&id, &hash(0), &hash(number + 1), mine, fixtures::now()).await.unwrap() }
+    })
+    .await;
+    let winner = states.iter().position(Option::is_some).expect("one that happened");
+    assert_eq!(states.iter().flatten().count(), 1);
+    assert_eq!(hash_of(fixture, &new.email).await, Some(hash(winner + 1)));
+    let state = find(fixture, &new.id).await.state;
+    assert_eq!((state.epoch.0, state.kept), (before.epoch.0 + 1, Some(sessions[winner])));
+}
+
 /// Two changes that come out with the same version would hide one of them from the caches.
 pub async fn concurrent_changes_lose_no_version(fixture: Fixture<'_>) {
     const CHANGES: usize = 48;
@@ -84,9 +132,9 @@ pub async fn concurrent_changes_lose_no_version(fixture: Fixture<'_>) {
         let (store, id) = (fixture.store(), new.id.clone());
         async move {
             match number % 3 {
-                0 => store.record_login(&id, fixtures::now()).await.unwrap().unwrap().0,
+                0 => store.record_login(&id, network(1), fixtures::now()).await.unwrap().unwrap().0,
                 1 => store.mark_email_verified(&id, fixtures::now()).await.unwrap().unwrap().0,
-                _ => store.begin_session_epoch(&id).await.unwrap().version.0,
+                _ => store.begin_session_epoch(&id, None).await.unwrap().version.0,
             }
         }
     })
@@ -104,7 +152,7 @@ pub async fn concurrent_epochs_are_all_different(fixture: Fixture<'_>) {
     let before = create(fixture, &new).await.state.epoch.0;
     let epochs = at_once(20, |_| {
         let (store, id) = (fixture.store(), new.id.clone());
-        async move { store.begin_session_epoch(&id).await.unwrap().epoch.0 }
+        async move { store.begin_session_epoch(&id, None).await.unwrap().epoch.0 }
     })
     .await;
     assert_eq!(sorted(epochs), (before + 1..=before + 20).collect::<Vec<_>>());

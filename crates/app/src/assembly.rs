@@ -1,0 +1,214 @@
+//! Puts the use cases together, over whatever adapters the [wiring](crate::wiring) chose.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use markt_domain::accounts::Accounts;
+use markt_domain::binding::{self, Binding};
+use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::device_recognizer::DeviceRecognizer;
+use markt_domain::ports::mailer::Mailer;
+use markt_domain::ports::password_hasher::PasswordHasher;
+use markt_domain::ports::rate_limiter::{Rate, RateLimiter};
+use markt_domain::ports::session_store::SessionStore;
+use markt_domain::ports::user_store::UserStore;
+use markt_domain::session::SessionPolicy;
+use markt_domain::use_cases::authenticate::Authenticate;
+use markt_domain::use_cases::change_password::ChangePassword;
+use markt_domain::use_cases::check_username::CheckUsername;
+use markt_domain::use_cases::confirm_password::ConfirmPassword;
+use markt_domain::use_cases::devices::Devices;
+use markt_domain::use_cases::edit_profile::EditProfile;
+use markt_domain::use_cases::end_others::EndOthers;
+use markt_domain::use_cases::issue_session::IssueSession;
+use markt_domain::use_cases::log_in::LogIn;
+use markt_domain::use_cases::log_out::LogOut;
+use markt_domain::use_cases::mailed_codes::MailedCodes;
+use markt_domain::use_cases::reauthenticate::Reauthenticate;
+use markt_domain::use_cases::register::Register;
+use markt_domain::use_cases::reset_password::ResetPassword;
+use markt_domain::use_cases::rotate_session::RotateSession;
+use markt_domain::use_cases::switch_role::SwitchRole;
+use markt_domain::use_cases::throttle::{Limits, Throttle};
+use markt_domain::use_cases::verify_email::VerifyEmail;
+
+use crate::config::values::{IpBinding, MismatchReaction, UserAgentBinding};
+use crate::config::{self, Config};
+use crate::http::UseCases;
+use crate::wiring::Surroundings;
+
+/// The adapters that the use cases work with.
+pub struct Parts {
+    /// Where users are kept.
+    pub users: Arc<dyn UserStore>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Where codes are kept.
+    pub codes: Arc<dyn CodeStore>,
+    /// What counts failures.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// What hashes passwords and codes.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What sends mail.
+    pub mailer: Arc<dyn Mailer>,
+    /// What tells devices by their user agents.
+    pub devices: Arc<dyn DeviceRecognizer>,
+}
+
+/// Puts the use cases together.
+#[must_use]
+pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
+    let Surroundings { clock, entropy } = surroundings.clone();
+    let Parts { users, sessions, codes, limiter, hasher, mailer, devices } = parts;
+    let policy = session_policy(&config.session);
+    let accounts = Arc::new(Accounts::new(Arc::clone(&users), Arc::clone(&clock), config.session.user_cache_ttl));
+    let issue = Arc::new(IssueSession::new(Arc::clone(&sessions), Arc::clone(&clock), Arc::clone(&entropy), policy));
+    let rotation = Arc::new(RotateSession {
+        sessions: Arc::clone(&sessions),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        policy,
+    });
+    let throttle = Arc::new(Throttle {
+        limiter,
+        users: Arc::clone(&users),
+        clock: Arc::clone(&clock),
+        limits: limits(&config.limits),
+    });
+    let confirm = Arc::new(ConfirmPassword {
+        users: Arc::clone(&users),
+        hasher: Arc::clone(&hasher),
+        throttle: Arc::clone(&throttle),
+    });
+    let end_others = Arc::new(EndOthers {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        accounts: Arc::clone(&accounts),
+    });
+    let codes = Arc::new(MailedCodes {
+        codes,
+        hasher: Arc::clone(&hasher),
+        mailer,
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    });
+    let verify_email = Arc::new(VerifyEmail {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        codes: Arc::clone(&codes),
+        throttle: Arc::clone(&throttle),
+        clock: Arc::clone(&clock),
+    });
+    UseCases {
+        authenticate: Arc::new(Authenticate {
+            sessions: Arc::clone(&sessions),
+            accounts: Arc::clone(&accounts),
+            clock: Arc::clone(&clock),
+            policy,
+            binding: binding(&config.session, Arc::clone(&devices)),
+        }),
+        change_password: Arc::new(ChangePassword {
+            confirm: Arc::clone(&confirm),
+            users: Arc::clone(&users),
+            end_others: Arc::clone(&end_others),
+            hasher: Arc::clone(&hasher),
+            rotation: Arc::clone(&rotation),
+            clock: Arc::clone(&clock),
+        }),
+        check_username: Arc::new(CheckUsername::new(Arc::clone(&users))),
+        devices: Arc::new(Devices {
+            sessions: Arc::clone(&sessions),
+            users: Arc::clone(&users),
+            end_others,
+            clock: Arc::clone(&clock),
+            policy,
+            recognizer: devices,
+        }),
+        edit_profile: Arc::new(EditProfile {
+            users: Arc::clone(&users),
+            sessions: Arc::clone(&sessions),
+            accounts: Arc::clone(&accounts),
+            clock: Arc::clone(&clock),
+        }),
+        log_in: Arc::new(LogIn {
+            users: Arc::clone(&users),
+            sessions: Arc::clone(&sessions),
+            hasher: Arc::clone(&hasher),
+            throttle: Arc::clone(&throttle),
+            clock: Arc::clone(&clock),
+            issue: Arc::clone(&issue),
+            require_verified_email: config.auth.require_verified_email,
+        }),
+        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), Arc::clone(&accounts))),
+        reauthenticate: Arc::new(Reauthenticate {
+            confirm,
+            rotation: Arc::clone(&rotation),
+            clock: Arc::clone(&clock),
+        }),
+        reset_password: Arc::new(ResetPassword {
+            users: Arc::clone(&users),
+            sessions: Arc::clone(&sessions),
+            accounts,
+            hasher: Arc::clone(&hasher),
+            codes,
+            throttle,
+            clock: Arc::clone(&clock),
+        }),
+        switch_role: Arc::new(SwitchRole { rotation }),
+        register: Arc::new(Register {
+            users,
+            sessions,
+            hasher,
+            clock,
+            entropy,
+            issue,
+            verify_email: Arc::clone(&verify_email),
+        }),
+        verify_email,
+    }
+}
+
+fn session_policy(config: &config::Session) -> SessionPolicy {
+    SessionPolicy {
+        idle_timeout: config.idle_timeout,
+        idle_timeout_not_remembered: config.idle_timeout_not_remembered,
+        absolute_timeout: config.absolute_timeout,
+        touch_interval: config.touch_interval,
+        rotation_grace: config.rotation_grace,
+        fresh_for: config.fresh_for,
+        max_per_user: NonZeroU32::new(config.max_per_user).unwrap_or(NonZeroU32::MIN),
+    }
+}
+
+fn binding(config: &config::Session, devices: Arc<dyn DeviceRecognizer>) -> Binding {
+    Binding {
+        user_agent: match config.binding_user_agent {
+            UserAgentBinding::Off => binding::UserAgentBinding::Off,
+            UserAgentBinding::Family => binding::UserAgentBinding::Family,
+            UserAgentBinding::Exact => binding::UserAgentBinding::Exact,
+        },
+        ip: match config.binding_ip {
+            IpBinding::Off => binding::IpBinding::Off,
+            IpBinding::Subnet => binding::IpBinding::Subnet,
+            IpBinding::Exact => binding::IpBinding::Exact,
+        },
+        on_mismatch: match config.binding_on_mismatch {
+            MismatchReaction::Revoke => binding::MismatchReaction::Revoke,
+            MismatchReaction::Unfresh => binding::MismatchReaction::Unfresh,
+            MismatchReaction::Log => binding::MismatchReaction::Log,
+        },
+        devices,
+    }
+}
+
+fn limits(config: &config::Limits) -> Limits {
+    let rate = |rate: config::values::Rate| {
+        let (count, period) = rate.0?;
+        Some(Rate { count: NonZeroU32::new(count)?, period })
+    };
+    Limits {
+        login_per_account: rate(config.login_per_account),
+        login_per_network: rate(config.login_per_ip),
+        codes_per_account: rate(config.codes_per_account),
+    }
+}

@@ -1,0 +1,122 @@
+//! `GET /users/sessions`, `DELETE /users/sessions` and `DELETE /users/sessions/{id}`: a user's devices.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::SET_COOKIE;
+use markt_domain::session::SessionId;
+use markt_domain::use_cases::devices::Revoked;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::App;
+use crate::http::authenticated::Authenticated;
+use crate::http::error::{ApiError, ErrorBody, ErrorType};
+use crate::http::representation::SessionBody;
+
+/// A user's sessions.
+#[derive(Serialize, ToSchema)]
+pub struct DevicesBody<'a> {
+    /// The one that was used last stands first.
+    items: Vec<DeviceBody<'a>>,
+}
+
+/// A session among the user's others.
+#[derive(Serialize, ToSchema)]
+struct DeviceBody<'a> {
+    #[serde(flatten)]
+    session: SessionBody<'a>,
+    /// Whether it is the caller's own.
+    current: bool,
+    /// What the user agent says of the device.
+    #[schema(example = "Firefox on Linux")]
+    device: String,
+}
+
+/// How many sessions were ended.
+#[derive(Serialize, ToSchema)]
+pub struct RevokedBody {
+    #[schema(example = 2)]
+    revoked: u64,
+}
+
+/// The caller's sessions on all devices.
+#[utoipa::path(
+    get, path = "/users/sessions", tag = "sessions", operation_id = "sessions",
+    security(("cookie" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The sessions, the one that was used last first", body = DevicesBody),
+        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn list(State(app): State<App>, Authenticated(caller): Authenticated) -> Result<Response, ApiError> {
+    let listed = app.devices.list(&caller).await?;
+    let items = listed
+        .iter()
+        .map(|listed| DeviceBody {
+            session: SessionBody::new(&listed.session, listed.is_fresh),
+            current: listed.is_current,
+            device: listed.device.to_string(),
+        })
+        .collect();
+    Ok(Json(DevicesBody { items }).into_response())
+}
+
+/// End one of the caller's sessions.
+///
+/// Another one than the caller's own takes a fresh session. The caller's own is logged out.
+#[utoipa::path(
+    delete, path = "/users/sessions/{id}", tag = "sessions", operation_id = "revoke_session",
+    params(("id" = String, Path, description = "The session's public id")),
+    security(("cookie" = []), ("bearer" = [])),
+    responses(
+        (status = 204, description = "It has ended"),
+        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 403, description = "`reauthentication_required`, `cross_origin_refused`", body = ErrorBody),
+        (status = 404, description = "`not_found`: the caller has no such session", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn revoke(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let id: SessionId = id.parse().map_err(|_| ApiError::new(ErrorType::NotFound))?;
+    let revoked = app.devices.revoke(&caller, &id).await?;
+    tracing::info!(event = "session_ended", user_id = %caller.session.user_id, session_id = %id, by = %caller.session.id);
+    Ok(match revoked {
+        Revoked::ThisSession => (StatusCode::NO_CONTENT, [(SET_COOKIE, app.session_cookie.clear())]).into_response(),
+        Revoked::Another => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// End all of the caller's sessions but this one.
+///
+/// Takes a fresh session.
+#[utoipa::path(
+    delete, path = "/users/sessions", tag = "sessions", operation_id = "revoke_other_sessions",
+    security(("cookie" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "How many have ended", body = RevokedBody),
+        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 403, description = "`reauthentication_required`, `cross_origin_refused`", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn revoke_others(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<RevokedBody>, ApiError> {
+    let revoked = app.devices.revoke_others(&caller).await?;
+    tracing::info!(event = "other_sessions_ended", revoked, user_id = %caller.session.user_id, by = %caller.session.id);
+    Ok(Json(RevokedBody { revoked }))
+}

@@ -1,0 +1,53 @@
+//! `POST /users/switch-role`
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::new_session::hand_out_changed;
+use crate::http::App;
+use crate::http::authenticated::Authenticated;
+use crate::http::error::{ApiError, ErrorBody};
+use crate::http::representation::{RoleName, UserBody};
+
+/// The role before and after.
+#[derive(Serialize, ToSchema)]
+pub struct SwitchedBody<'a> {
+    #[schema(example = true)]
+    success: bool,
+    previous_role: RoleName,
+    current_role: RoleName,
+    #[schema(example = "Switched to seller")]
+    message: String,
+    user: UserBody<'a>,
+}
+
+/// Act in the other role, on this device.
+///
+/// A cookie session has a new secret then; a bearer session keeps its own.
+#[utoipa::path(
+    post, path = "/users/switch-role", tag = "users", operation_id = "switch_role",
+    security(("cookie" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "Switched", body = SwitchedBody),
+        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 403, description = "`role_unavailable`, `cross_origin_refused`", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn switch_role(State(app): State<App>, Authenticated(caller): Authenticated) -> Result<Response, ApiError> {
+    let changed = app.switch_role.execute(&caller).await?;
+    let role = changed.session.current_role;
+    tracing::info!(event = "role_switched", %role, user_id = %caller.session.user_id, session_id = %changed.session.id);
+    let body = SwitchedBody {
+        success: true,
+        previous_role: role.other().into(),
+        current_role: role.into(),
+        message: format!("Switched to {role}"),
+        user: UserBody::new(caller.account.user(), role),
+    };
+    Ok(hand_out_changed(&app, body, &changed))
+}

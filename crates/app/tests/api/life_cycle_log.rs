@@ -1,0 +1,139 @@
+//! The life of sessions in the log: each step says whose it is, and none has anything that opens something.
+
+use std::collections::BTreeMap;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::on_both_deployments;
+use crate::process::{self, Process};
+use crate::server::{Deployment, PASSWORD, public_id};
+use crate::setup::Setup;
+use crate::shapes::{registration, with};
+
+on_both_deployments!(each_step_of_a_session_is_logged_with_whose_it_is, a_deactivation_is_logged_with_whose_it_is);
+
+const EMAIL: &str = "both1@markt.com";
+
+/// What is typed in vain, into either field.
+const WRONG: &str = "Unmistakable2Wrong";
+
+/// What all lines have, and reasons in words.
+const LEFT_OUT: [&str; 6] = ["timestamp", "level", "target", "span", "spans", "reason"];
+
+/// A browser without a page, which keeps no cookies but is told its session's secret by cookie only.
+struct Browser<'a> {
+    process: &'a Process,
+    given: Vec<String>,
+}
+
+impl Browser<'_> {
+    fn with(&self, secret: &str) -> Client {
+        let client = Client::to(&self.process.url, false).with_header("x-session-transport", "cookie");
+        client.with_header("cookie", format!("markt_session={secret}"))
+    }
+
+    /// The secret that this answer hands out.
+    fn given(&mut self, answer: &Answer) -> String {
+        assert!(answer.status.is_success(), "{answer:?}");
+        let secret = answer.session_cookie().value;
+        self.given.push(secret.clone());
+        secret
+    }
+
+    async fn log_in(&mut self) -> String {
+        let answer = self.with("").log_in(EMAIL, PASSWORD).await;
+        self.given(&answer)
+    }
+}
+
+/// The events in a log, each without what doesn't matter here.
+fn events(log: &str) -> Vec<Value> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<BTreeMap<String, Value>>(line).ok());
+    let events = lines.filter(|fields| fields.contains_key("event"));
+    events.map(|fields| fields.into_iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())).collect()).collect()
+}
+
+async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deployment) {
+    let setup = Setup::of(deployment).await.with("MARKT_SESSION__MAX_PER_USER", "2");
+    let server = setup.start().await;
+    let process = Process::serve(&server.setup);
+    let mut browser = Browser { process: &process, given: Vec::new() };
+    let registered = browser.with("").post("/users/register", registration("ann_lee")).await;
+    browser.given(&registered);
+    for (email, password) in [(EMAIL, WRONG), (&format!("{WRONG}@example.com"), PASSWORD)] {
+        browser.with("").log_in(email, password).await.assert_error(401, "invalid_credentials");
+    }
+    let first = browser.log_in().await;
+    let wrong = browser.with(&first).post("/users/reauthenticate", json!({ "password": WRONG })).await;
+    wrong.assert_error(403, "wrong_password");
+    let answer = browser.with(&first).post("/users/reauthenticate", json!({ "password": PASSWORD })).await;
+    let second = browser.given(&answer);
+    let answer = browser.with(&second).post_nothing("/users/switch-role").await;
+    let evicted = browser.given(&answer);
+    let (other, mine) = (browser.log_in().await, browser.log_in().await);
+    assert_eq!(browser.with(&mine).delete("/users/sessions").await.json(), json!({"revoked": 1}));
+    let left = browser.log_in().await;
+    let path = format!("/users/sessions/{}", public_id(&left));
+    assert_eq!(browser.with(&mine).delete(&path).await.status, StatusCode::NO_CONTENT);
+    let answer = browser.with(&mine).post_nothing("/users/logout").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+
+    let mut unseen = browser.given;
+    unseen.extend([PASSWORD.to_owned(), WRONG.to_owned(), WRONG.to_lowercase(), EMAIL.to_owned()]);
+    let code = server.mailed_code("ann_lee@example.com", 1).await;
+    let log = tokio::task::spawn_blocking(move || process.terminate()).await.unwrap();
+    let user = server.setup.query_texts(&format!("SELECT id FROM users WHERE email = '{EMAIL}'")).await.concat();
+    let id = |secret: &str| public_id(secret);
+    let step = |event: &str, session: &str| json!({"event": event, "user_id": user, "session_id": id(session)});
+    let from = |event: Value| with(event, "ip_address", "127.0.0.1");
+    let rotated =
+        |old: &str, new: &str| json!({"event": "session_rotated", "session_id": id(old), "successor": id(new)});
+    let expected = [
+        from(json!({"event": "registered", "user_id": registered.json()["id"]})),
+        from(json!({"event": "login_failed"})),
+        from(json!({"event": "login_failed"})),
+        from(step("login_succeeded", &first)),
+        json!({"event": "reauthentication_failed", "session_id": id(&first)}),
+        rotated(&first, &second),
+        step("reauthenticated", &second),
+        rotated(&second, &evicted),
+        with(step("role_switched", &evicted), "role", "seller"),
+        from(step("login_succeeded", &other)),
+        with(step("session_ended", &evicted), "ending", "evicted"),
+        from(step("login_succeeded", &mine)),
+        json!({"event": "other_sessions_ended", "revoked": 1, "user_id": user, "by": id(&mine)}),
+        from(step("login_succeeded", &left)),
+        with(step("session_ended", &left), "by", id(&mine)),
+        with(step("logged_out", &mine), "extent", "ThisSession"),
+    ];
+    let logged = events(&log);
+    for (place, expected) in expected.iter().enumerate() {
+        assert_eq!(logged.get(place), Some(expected), "{log}");
+    }
+    assert_eq!(logged.len(), expected.len(), "{log}");
+    for text in unseen {
+        assert!(!log.contains(&text), "{text} stands in the log: {log}");
+    }
+    // Six digits may well stand in a longer number.
+    assert!(
+        log.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| word != code),
+        "{code} stands in the log: {log}"
+    );
+}
+
+async fn a_deactivation_is_logged_with_whose_it_is(deployment: Deployment) {
+    let server = Setup::of(deployment).await.with("MARKT_TELEMETRY__LOG_FORMAT", "json").start().await;
+    let secrets = [server.secret_of(EMAIL).await, server.secret_of(EMAIL).await];
+    let output = process::run(&server.setup, &["users", "deactivate", EMAIL]).await;
+    assert!(output.status.success(), "{output:?}");
+    let user = server.setup.query_texts(&format!("SELECT id FROM users WHERE email = '{EMAIL}'")).await.concat();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let expected = json!({"event": "user_deactivated", "user_id": user, "ended_sessions": secrets.len()});
+    assert_eq!(events(&log), [expected], "{log}");
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{secret} stands in the log: {log}");
+    }
+}

@@ -1,0 +1,83 @@
+//! The binary as a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::setup::Setup;
+
+/// Much more than a server needs to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary with these arguments, configured as the setup says and by nothing else.
+fn command(setup: &Setup, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_markt-auth"));
+    let variables = setup.variables().iter().map(|(name, value)| (name, value));
+    command.args(arguments).env_clear().envs(variables).current_dir(setup.folder()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command of the binary to its end. The server under test goes on meanwhile.
+pub async fn run(setup: &Setup, arguments: &[&str]) -> Output {
+    let mut command = command(setup, arguments);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// A server in a process of its own.
+pub struct Process {
+    pub url: String,
+    child: Child,
+    log: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Process {
+    /// Starts a server that logs in JSON, and waits until it serves.
+    pub fn serve(setup: &Setup) -> Self {
+        let mut command = command(setup, &["serve"]);
+        command.env("MARKT_TELEMETRY__LOG_FORMAT", "json");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, log) = channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut process = Self { url: String::new(), child, log, seen: Vec::new() };
+        let address = process.wait_for("serving")["address"].as_str().unwrap().to_owned();
+        process.url = format!("http://{address}");
+        process
+    }
+
+    /// Waits for a line of the log with this message.
+    pub fn wait_for(&mut self, message: &str) -> Value {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("{error} before {message}: {:?}", self.seen));
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            self.seen.push(line);
+            if event["message"] == message {
+                return event;
+            }
+        }
+    }
+
+    /// Tells the server to end, waits until it has, and returns all that it logged.
+    pub fn terminate(mut self) -> String {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        let status = self.child.wait().unwrap();
+        let mut log = std::mem::take(&mut self.seen);
+        log.extend(self.log.iter());
+        assert!(status.success(), "{status}: {log:?}");
+        log.join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Has ended by itself, if all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,42 @@
+//! Makes a session fresh again by the password (ASVS 7.2.4, 7.5.1).
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::credentials::Password;
+use crate::ports::clock::Clock;
+use crate::use_cases::authenticate::Authenticated;
+use crate::use_cases::confirm_password::{ConfirmPassword, PasswordError};
+use crate::use_cases::rotate_session::{ChangedSession, RotateSession};
+
+/// Re-authenticates users.
+pub struct Reauthenticate {
+    /// What checks the password.
+    pub confirm: Arc<ConfirmPassword>,
+    /// What gives the session its new secret.
+    pub rotation: Arc<RotateSession>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Reauthenticate {
+    /// Makes the caller's session fresh, gives it a new secret and binds it to this client.
+    ///
+    /// # Errors
+    /// If it is another password, or the session ended meanwhile, or that can't be told.
+    pub async fn execute(
+        &self,
+        caller: &Authenticated,
+        password: &Password,
+        client: &Client,
+    ) -> Result<ChangedSession, PasswordError> {
+        let session = &caller.session;
+        self.confirm.execute(&session.user_id, password, client).await?;
+        let now = self.clock.now();
+        let changed = self.rotation.rotate(&session.id, caller.by_former_secret, |session| {
+            session.authenticated_at = now;
+            session.client = client.clone();
+        });
+        changed.await?.ok_or(PasswordError::SessionRevoked)
+    }
+}

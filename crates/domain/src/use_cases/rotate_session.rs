@@ -1,0 +1,113 @@
+//! Gives a session a new secret, or changes it without: the steps that re-authentication, the password's change and the
+//! role's switch share.
+
+use std::sync::Arc;
+
+use crate::ports::StoreError;
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+use crate::ports::session_store::{Change, SessionStore, StoredSession};
+use crate::session::{Session, SessionId, SessionPolicy, SessionSecret};
+
+/// How often a change is tried while others change the same session. Each time that one is refused, another one was
+/// made: so many at once come through, and more than a person can do.
+const ATTEMPTS: usize = 200;
+
+/// A session that was changed.
+#[derive(Clone, Debug)]
+pub struct ChangedSession {
+    /// The session.
+    pub session: Session,
+    /// Its new secret, for the client and for nobody else; nothing if it kept the one it has.
+    pub secret: Option<SessionSecret>,
+}
+
+/// Changes sessions. A change that races with the session's end loses.
+pub struct RotateSession {
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What draws secrets.
+    pub entropy: Arc<dyn Entropy>,
+    /// How long sessions and replaced secrets live.
+    pub policy: SessionPolicy,
+}
+
+impl RotateSession {
+    /// Makes the change and gives the session a new secret, once: a session whose caller came by a secret that was
+    /// replaced already, or is replaced by another request in this moment, is changed, but keeps the secret that it got
+    /// there. Nothing if the session has ended.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    pub async fn rotate(
+        &self,
+        id: &SessionId,
+        by_former_secret: bool,
+        change: impl Fn(&mut Session) + Send + Sync,
+    ) -> Result<Option<ChangedSession>, StoreError> {
+        if by_former_secret {
+            return self.change(id, true, change).await;
+        }
+        for _ in 0..ATTEMPTS {
+            let Some(StoredSession { session, revision, honoured_until: None, .. }) = self.sessions.find(id).await?
+            else {
+                return self.change(id, true, change).await;
+            };
+            let secret = SessionSecret::generate(self.entropy.as_ref());
+            let mut successor = Session { id: secret.id(), ..session };
+            self.use_now(&mut successor);
+            change(&mut successor);
+            let honoured_until = self.clock.now().plus(self.policy.rotation_grace);
+            match self.sessions.rotate(id, revision, &successor, honoured_until).await? {
+                Change::Made => {
+                    tracing::info!(event = "session_rotated", session_id = %id, successor = %successor.id);
+                    return Ok(Some(ChangedSession { session: successor, secret: Some(secret) }));
+                }
+                Change::Conflict => {}
+                Change::Gone => return Ok(None),
+            }
+        }
+        Err(contended("rotate session"))
+    }
+
+    /// Makes the change; the session keeps its secret. It counts as a use, unless the caller came by a secret that was
+    /// replaced. Nothing if the session has ended.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    pub async fn change(
+        &self,
+        id: &SessionId,
+        by_former_secret: bool,
+        change: impl Fn(&mut Session) + Send + Sync,
+    ) -> Result<Option<ChangedSession>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let Some(StoredSession { mut session, revision, honoured_until, .. }) = self.sessions.find(id).await?
+            else {
+                return Ok(None);
+            };
+            if !by_former_secret && honoured_until.is_none() {
+                self.use_now(&mut session);
+            }
+            change(&mut session);
+            match self.sessions.update(&session, revision).await? {
+                Change::Made => return Ok(Some(ChangedSession { session, secret: None })),
+                Change::Conflict => {}
+                Change::Gone => return Ok(None),
+            }
+        }
+        Err(contended("change session"))
+    }
+
+    fn use_now(&self, session: &mut Session) {
+        let now = self.clock.now().max(session.last_activity);
+        session.last_activity = now;
+        session.idle_expires_at = self.policy.idle_expiry(session.remember, now, session.expires_at);
+    }
+}
+
+fn contended(operation: &'static str) -> StoreError {
+    StoreError::unavailable(operation, "the session was changed again and again")
+}
