@@ -59,6 +59,7 @@ pub async fn create_accounts(wired: &Wired, surroundings: &Surroundings) -> Resu
                 policies: None,
                 category_ids: Vec::new(),
             }),
+            network: None,
             created_at: surroundings.clock.now(),
         };
         wired.users.create(&user).await?;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
+use crate::client::Network;
 use crate::credentials::{EmailAddress, PasswordHash, Username};
 use crate::ports::entropy::Entropy;
 use crate::role::Role;
@@ -361,6 +362,8 @@ pub struct NewUser {
     pub buyer: Option<NewBuyer>,
     /// The account as a seller, if there shall be one.
     pub seller: Option<NewSeller>,
+    /// Where the user registered from, and so is known to come from; nothing if somebody else makes the user.
+    pub network: Option<Network>,
     /// When it is made.
     pub created_at: Timestamp,
 }

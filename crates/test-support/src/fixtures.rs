@@ -61,6 +61,7 @@ pub fn new_buyer() -> NewUser {
         address: None,
         buyer: Some(NewBuyer { buyername: "Ann".into(), shipping_address: None }),
         seller: None,
+        network: None,
         created_at: now(),
         id,
     }

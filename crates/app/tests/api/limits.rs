@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::on_both_deployments;
 use crate::server::{Deployment, PASSWORD, Server};
 use crate::setup::Setup;
-use crate::shapes::with;
+use crate::shapes::{registration, with};
 
 on_both_deployments!(
     the_eleventh_wrong_password_is_refused_and_then_the_right_one_too,
@@ -22,6 +22,7 @@ on_both_deployments!(
     one_address_cannot_guess_at_many_accounts,
     one_ipv6_network_counts_as_one,
     nobody_locks_a_user_out_of_where_they_logged_in_before,
+    nobody_locks_a_new_user_out_of_where_they_registered,
     who_guesses_from_where_the_user_logged_in_before_is_limited_there,
     nobody_escapes_by_a_forged_header,
     of_many_guesses_at_once_no_more_are_answered_than_the_limit_allows,
@@ -173,6 +174,17 @@ async fn nobody_locks_a_user_out_of_where_they_logged_in_before(deployment: Depl
     assert_limited(&at(&server, "203.0.113.8").log_in(EMAIL, PASSWORD).await);
     use_up(&attacker, "seller1@markt.com", 10).await;
     assert_limited(&at(&server, HOME).log_in("seller1@markt.com", PASSWORD).await);
+}
+
+async fn nobody_locks_a_new_user_out_of_where_they_registered(deployment: Deployment) {
+    let server = setup(deployment).await.with("MARKT_AUTH__REQUIRE_VERIFIED_EMAIL", "false").start().await;
+    let body = registration("newcomer");
+    let email = body["email"].as_str().unwrap().to_owned();
+    assert_eq!(at(&server, HOME).post("/users/register", body).await.status, StatusCode::CREATED);
+    let attacker = at(&server, ATTACKER);
+    use_up(&attacker, &email, 10).await;
+    assert_limited(&attacker.log_in(&email, PASSWORD).await);
+    assert_eq!(at(&server, HOME).log_in(&email, PASSWORD).await.status, StatusCode::OK);
 }
 
 async fn who_guesses_from_where_the_user_logged_in_before_is_limited_there(deployment: Deployment) {

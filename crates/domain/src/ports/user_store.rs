@@ -97,7 +97,7 @@ pub trait UserStore: Send + Sync {
     /// If the store can't be reached or read.
     async fn find_password(&self, id: &UserId) -> Result<Option<PasswordHash>, StoreError>;
 
-    /// Whether the user with this address has logged in from this network lately. Takes the same steps for an address
+    /// Whether the user with this address has logged in or registered from this network lately. Takes the same steps for an address
     /// that nobody has.
     ///
     /// # Errors

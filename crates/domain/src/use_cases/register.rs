@@ -166,6 +166,7 @@ impl Register {
             address: request.address.clone(),
             buyer,
             seller,
+            network: Some(request.session.client.network()),
             created_at: self.clock.now(),
         }
     }

@@ -9,7 +9,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use super::{accounts, equals_without_case, load, slug};
+use super::{accounts, equals_without_case, load, networks, slug};
 use crate::Database;
 use crate::entities::{addresses, user_states, users};
 use crate::errors::trying_again;
@@ -48,6 +48,9 @@ async fn try_create(database: &Database, user: &NewUser) -> Result<Result<Accoun
         accounts::insert_seller(&transaction, &user.id, seller, slug, now).await?;
     }
     insert_state(&transaction, user).await?;
+    if let Some(network) = user.network {
+        networks::remember(&transaction, &user.id, network, user.created_at).await?;
+    }
     // As it stands, with the numbers that the database gave.
     let account = load::by_id(&transaction, &user.id).await?;
     let account = account.ok_or_else(|| DbErr::RecordNotFound("the user that was just made".to_owned()))?;

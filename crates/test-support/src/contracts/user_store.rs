@@ -69,6 +69,7 @@ macro_rules! user_store_contract {
             a_shop_has_a_slug_whatever_its_name,
             a_login_is_written_down,
             a_network_is_known_once_its_user_has_logged_in_from_it,
+            a_network_is_known_of_who_has_registered_from_it,
             networks_of_ipv6_are_known_by_their_first_half,
             the_last_networks_are_known_and_older_ones_forgotten,
             a_password_is_found_by_its_users_id,

@@ -1,6 +1,7 @@
 //! What is written down of a login.
 
 use markt_domain::ports::user_store::KNOWN_NETWORKS;
+use markt_domain::user::NewUser;
 
 use super::support::{Fixture, create, email, find, later_than, network};
 use crate::fixtures;
@@ -35,6 +36,15 @@ pub async fn a_network_is_known_once_its_user_has_logged_in_from_it(fixture: Fix
     assert!(!store.knows_network(&ann.email, network(2)).await.unwrap());
     assert!(!store.knows_network(&bob.email, network(1)).await.unwrap(), "it is another's");
     assert!(!store.knows_network(&fixtures::new_buyer().email, network(1)).await.unwrap());
+}
+
+/// Registering logs in, too.
+pub async fn a_network_is_known_of_who_has_registered_from_it(fixture: Fixture<'_>) {
+    let new = NewUser { network: Some(network(1)), ..fixtures::new_buyer() };
+    create(fixture, &new).await;
+    for (number, known) in [(1, true), (2, false)] {
+        assert_eq!(fixture.store().knows_network(&new.email, network(number)).await.unwrap(), known);
+    }
 }
 
 /// The longest text that one has is kept whole, too.
