@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -46,6 +47,7 @@ pub struct Application {
     admin: TcpListener,
     router: Router,
     readiness: Arc<Readiness>,
+    metrics: Arc<Registry>,
     resources: Resources,
     grace: Duration,
 }
@@ -63,9 +65,10 @@ impl Application {
             demo::create_accounts(&wired, surroundings).await?;
         }
         let readiness = Arc::new(Readiness::new(std::mem::take(&mut wired.dependencies)));
+        let metrics = Arc::new(std::mem::take(&mut wired.metrics));
         let router = router(config, wired.use_cases.clone(), Arc::clone(&surroundings.entropy));
         let resources = Wired::into_resources(wired);
-        Ok(Self { public, admin, router, readiness, resources, grace: config.http.request_timeout + GRACE })
+        Ok(Self { public, admin, router, readiness, metrics, resources, grace: config.http.request_timeout + GRACE })
     }
 
     /// Where the public listener listens.
@@ -98,7 +101,7 @@ impl Application {
             let _nobody_listens = stopping.send(true);
         });
         let public = serve(self.public, self.router, stopped.clone());
-        let admin = serve(self.admin, admin_router(self.readiness), stopped.clone());
+        let admin = serve(self.admin, admin_router(self.readiness, self.metrics), stopped.clone());
         let served = tokio::select! {
             served = async { tokio::try_join!(public, admin).map(drop) } => served,
             () = overtime(stopped, self.grace) => Ok(()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use markt_domain::accounts::Accounts;
 use markt_domain::binding::{self, Binding};
+use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::device_recognizer::DeviceRecognizer;
 use markt_domain::ports::mailer::Mailer;
@@ -61,7 +62,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
     let Surroundings { clock, entropy } = surroundings.clone();
     let Parts { users, sessions, codes, limiter, hasher, mailer, devices } = parts;
     let policy = session_policy(&config.session);
-    let accounts = Arc::new(Accounts::new(Arc::clone(&users), Arc::clone(&clock), config.session.user_cache_ttl));
+    let accounts = Arc::new(accounts(&config.session, Arc::clone(&users), Arc::clone(&clock)));
     let issue = Arc::new(IssueSession::new(Arc::clone(&sessions), Arc::clone(&clock), Arc::clone(&entropy), policy));
     let rotation = Arc::new(RotateSession {
         sessions: Arc::clone(&sessions),
@@ -166,6 +167,12 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         }),
         verify_email,
     }
+}
+
+/// As many users as there are sessions in memory: each may be of another user.
+fn accounts(config: &config::Session, users: Arc<dyn UserStore>, clock: Arc<dyn Clock>) -> Accounts {
+    let capacity = usize::try_from(config.near_cache_capacity).unwrap_or(usize::MAX);
+    Accounts::new(users, clock, config.user_cache_ttl, capacity)
 }
 
 fn session_policy(config: &config::Session) -> SessionPolicy {

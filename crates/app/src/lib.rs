@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 pub mod http;
+mod revocation;
 pub mod system;
 mod telemetry;
 pub mod wiring;

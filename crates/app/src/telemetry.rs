@@ -8,8 +8,16 @@ use crate::config;
 use crate::config::values::LogFormat;
 
 /// The crates whose log is the service's own; of others, warnings are enough.
-const OWN: [&str; 7] =
-    ["markt_auth", "markt_devices", "markt_domain", "markt_mail", "markt_password", "markt_redis", "markt_seaorm"];
+const OWN: [&str; 8] = [
+    "markt_auth",
+    "markt_devices",
+    "markt_domain",
+    "markt_mail",
+    "markt_near_cache",
+    "markt_password",
+    "markt_redis",
+    "markt_seaorm",
+];
 
 /// Begins to log. Only the first call in a process counts.
 pub fn init(config: &config::Telemetry) {

@@ -1,5 +1,7 @@
 //! The composition root: the one place that names the adapters, and decides by the configuration which are used.
 
+mod near_cache;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
 use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore};
+use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
 use crate::assembly::{Parts, assemble};
@@ -28,6 +31,7 @@ use crate::config::values::{Environment, MailTransport};
 use crate::config::{self, Config};
 use crate::http::UseCases;
 use crate::http::health::Dependency;
+use near_cache::{NearSessions, near_sessions, settling_time};
 
 /// How often expired sessions and codes are deleted from the database, and how many at a time.
 const SWEEP: (Duration, u64) = (Duration::from_secs(60), 500);
@@ -101,6 +105,8 @@ pub struct Wired {
     pub hasher: Arc<dyn PasswordHasher>,
     /// What readiness depends on.
     pub dependencies: Vec<Box<dyn Dependency>>,
+    /// What is measured, for the admin listener to show.
+    pub metrics: Registry,
     resources: Resources,
 }
 
@@ -109,7 +115,10 @@ pub struct Resources {
     database: Database,
     redis: Option<RedisStores>,
     outbox: Arc<Outbox>,
-    sweeper: Option<JoinHandle<()>>,
+    /// Writes the touches that wait.
+    flush: Option<BoxFuture<'static, ()>>,
+    /// What runs beside the requests.
+    background: Vec<JoinHandle<()>>,
 }
 
 impl Wired {
@@ -121,11 +130,14 @@ impl Wired {
 }
 
 impl Resources {
-    /// Sends the mail that is left, and closes the stores.
+    /// Sends the mail that is left, writes the touches that wait, and closes the stores.
     pub async fn close(self) {
         self.outbox.close().await;
-        if let Some(sweeper) = self.sweeper {
-            sweeper.abort();
+        if let Some(flush) = self.flush {
+            flush.await;
+        }
+        for task in self.background {
+            task.abort();
         }
         if let Some(redis) = self.redis {
             redis.close().await;
@@ -160,19 +172,32 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     let hasher: Arc<dyn PasswordHasher> =
         Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
     let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
+    let Stores { users, sessions, codes, limiter, mut dependencies, database, redis, sweeper } = stores;
+    let mut background: Vec<_> = sweeper.map(tokio::spawn).into_iter().collect();
+    let mut metrics = Registry::default();
+    let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
+        Some(NearSessions { sessions, revocation_time, upkeep, flush }) => {
+            if let Some(time) = revocation_time {
+                time.register(&mut metrics);
+                dependencies.push(Box::new(time));
+            }
+            background.push(tokio::spawn(upkeep));
+            (sessions, Some(flush))
+        }
+        None => (sessions, None),
+    };
     let parts = Parts {
-        users: Arc::clone(&stores.users),
-        sessions: stores.sessions,
-        codes: stores.codes,
-        limiter: stores.limiter,
+        users: Arc::clone(&users),
+        sessions,
+        codes,
+        limiter,
         hasher: Arc::clone(&hasher),
         mailer: Arc::clone(&outbox) as Arc<dyn Mailer>,
         devices: Arc::new(Recognizer::new()?),
     };
-    let Stores { users, dependencies, database, redis, sweeper, .. } = stores;
-    let sweeper = sweeper.map(tokio::spawn);
     let use_cases = assemble(config, surroundings, parts);
-    Ok(Wired { use_cases, users, hasher, dependencies, resources: Resources { database, redis, outbox, sweeper } })
+    let resources = Resources { database, redis, outbox, flush, background };
+    Ok(Wired { use_cases, users, hasher, dependencies, metrics, resources })
 }
 
 /// The stores, over the database and, if there is one, Redis.
@@ -191,6 +216,11 @@ pub struct Stores {
 }
 
 impl Stores {
+    /// Waits until what was changed here shows in every process that serves, those included that answer from memory.
+    pub async fn settle(&self, config: &Config) {
+        tokio::time::sleep(settling_time(&config.session, self.redis.as_ref(), &self.database)).await;
+    }
+
     /// Closes the stores.
     pub async fn close(self) {
         if let Some(redis) = self.redis {

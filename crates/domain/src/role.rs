@@ -16,6 +16,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them, each in the place that its number says.
+    pub const ALL: [Self; 2] = [Self::Buyer, Self::Seller];
+
     /// The role's name as in the API and in the stores.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

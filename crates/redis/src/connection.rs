@@ -25,6 +25,9 @@ const RECONNECT_DELAY: (u32, u32) = (20, 500);
 /// How long a connection whose task ended, which it never should, is left alone.
 const REVIVAL_DELAY: Duration = Duration::from_secs(1);
 
+/// How many changes may be told faster than they are heard, before some are missed.
+const TOLD_AT_ONCE: usize = 8192;
+
 /// How to connect, and how long to remember what sessions leave behind.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectOptions {
@@ -117,6 +120,18 @@ impl Connections {
         // A connection that is down is closed enough.
         let _ = self.pool.quit().await;
     }
+}
+
+/// Opens a connection that stands by itself and isn't opened anew when it is lost, which its task tells by ending.
+pub(crate) async fn dedicated(
+    url: &RedisUrl,
+    options: ConnectOptions,
+) -> Result<(WithOptions<Client>, ConnectHandle), Error> {
+    let config = config(url).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+    let performance = PerformanceConfig { broadcast_channel_capacity: TOLD_AT_ONCE, ..performance(options) };
+    let client = Client::new(config, Some(performance), Some(connection(options)), None);
+    let task = client.init().await?;
+    Ok((client.with_options(&command_options(options)), task))
 }
 
 /// Runs for as long as the connection is wanted. fred connects anew by itself, until it meets an error that it takes

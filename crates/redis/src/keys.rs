@@ -8,6 +8,7 @@
 //! | `user-sessions:<user id>` | sorted set | the ids of the user's sessions, each with its end in milliseconds since 1970 | the last of them ends |
 //! | `user-state:<user id>` | hash | `epoch` and `version`: the latest that this Redis was told of | [`ConnectOptions::user_states_kept`] after it was last told |
 //! | `code:<purpose>:<user id>` | hash | `hash`, `tries_left`, `expires_at` (milliseconds since 1970) | the code is void |
+//! | `near-cache:<connection>` | string | a marker that is gone once Redis was emptied: one for each process, while it holds sessions in memory | seconds after none are held |
 //! | `limit:<kind>:<digest>` | string | a bucket's theoretical arrival time in milliseconds since 1970 by the service's clock | that time |
 //!
 //! An id is a session's public id, 64 hexadecimal digits: what an operator sees in a log leads to the session by
@@ -67,6 +68,10 @@ pub(crate) fn user_sessions(user: &UserId) -> String {
 
 pub(crate) fn user_state(user: &UserId) -> String {
     format!("user-state:{user}")
+}
+
+pub(crate) fn near_cache(connection: i64) -> String {
+    format!("near-cache:{connection}")
 }
 
 pub(crate) fn code(user: &UserId, purpose: CodePurpose) -> String {

@@ -12,6 +12,8 @@
 //! - No command is sent twice: after a lost connection nobody knows whether it was carried out, and a `create` that was
 //!   repeated would find its own session in the way. The caller is told that Redis is unavailable, within
 //!   [`ConnectOptions::command_timeout`], and decides.
+//! - With [`RedisStores::tracked_sessions`], whatever changes a session that was found past the one connection that found
+//!   it is told over that connection.
 //! - Nothing is kept without an end: each key has a TTL.
 //! - Needs Redis 6.0 or later (RESP3, `KEEPTTL`).
 
@@ -19,30 +21,37 @@ mod code_store;
 mod connection;
 mod errors;
 pub mod keys;
+mod probe;
 mod rate_limiter;
 mod record;
 mod scripts;
 mod session_store;
 mod time_to_live;
+mod tracking;
 mod url;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use markt_domain::ports::StoreError;
 use markt_domain::ports::clock::Clock;
+use markt_domain::session::{Session, SessionId};
 
 pub use crate::code_store::RedisCodeStore;
 pub use crate::connection::ConnectOptions;
 pub use crate::errors::ConnectError;
 pub use crate::rate_limiter::RedisRateLimiter;
 pub use crate::session_store::RedisSessionStore;
+pub use crate::tracking::RedisInvalidations;
 pub use crate::url::{InvalidRedisUrl, RedisUrl};
 
 use crate::connection::Connections;
+use crate::tracking::Tracked;
 
 /// The stores of one Redis, over the same few connections. A clone shares them.
 #[derive(Clone)]
 pub struct RedisStores {
+    url: RedisUrl,
     connections: Connections,
     options: ConnectOptions,
     clock: Arc<dyn Clock>,
@@ -60,13 +69,38 @@ impl RedisStores {
     /// to try again.
     pub async fn connect(url: &RedisUrl, options: ConnectOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
         let connections = Connections::open(url, options).await?;
-        Ok(Self { connections, options, clock })
+        Ok(Self { url: url.clone(), connections, options, clock })
     }
 
     /// The sessions.
     #[must_use]
     pub fn sessions(&self) -> RedisSessionStore {
         RedisSessionStore::new(self.connections.clone(), self.options, Arc::clone(&self.clock))
+    }
+
+    /// The same sessions, for a cache to be kept over them, and what tells that cache of changes.
+    #[must_use]
+    pub fn tracked_sessions(&self) -> (RedisSessionStore, RedisInvalidations) {
+        let tracked = Tracked::default();
+        let invalidations = RedisInvalidations::new(self.url.clone(), self.options, tracked.clone());
+        (self.sessions().tracked(tracked), invalidations)
+    }
+
+    /// Puts a session there that nobody can find but by its id, past everything that a session of a user's takes, and
+    /// that goes by itself after `lifetime`: to be revoked, for measuring how long that takes.
+    ///
+    /// # Errors
+    /// If Redis can't be reached.
+    pub async fn plant_probe(&self, probe: &Session, lifetime: Duration) -> Result<(), StoreError> {
+        probe::plant(&self.connections, probe, lifetime).await
+    }
+
+    /// Revokes it, as `redis-cli DEL` would.
+    ///
+    /// # Errors
+    /// If Redis can't be reached.
+    pub async fn revoke_probe(&self, id: &SessionId) -> Result<(), StoreError> {
+        probe::revoke(&self.connections, id).await
     }
 
     /// The codes.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use fred::clients::{Client, WithOptions};
 use fred::error::Error;
 use fred::interfaces::LuaInterface;
 use fred::types::scripts::Script;
@@ -50,7 +51,16 @@ pub(crate) async fn run<R: FromValue>(
     keys: Vec<String>,
     arguments: Vec<Value>,
 ) -> Result<R, Error> {
-    let connection = connections.next();
+    run_over(&connections.next(), script, keys, arguments).await
+}
+
+/// Runs a script over this connection.
+pub(crate) async fn run_over<R: FromValue>(
+    connection: &WithOptions<Client>,
+    script: &Script,
+    keys: Vec<String>,
+    arguments: Vec<Value>,
+) -> Result<R, Error> {
     let hash = script.sha1().clone();
     match (connection.evalsha(hash, keys.clone(), arguments.clone()).await, script.lua()) {
         (Err(error), Some(text)) if error.details().starts_with("NOSCRIPT") => {

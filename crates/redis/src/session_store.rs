@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fred::bytes::Bytes;
+use fred::clients::{Client, WithOptions};
 use fred::interfaces::KeysInterface;
 use fred::types::scripts::Script;
 use fred::types::{FromValue, Value};
+use futures_util::future::try_join_all;
 use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::clock::Clock;
-use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore, StoredSession};
+use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore, StoredSession, Touch};
 use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 
@@ -21,6 +23,7 @@ use crate::connection::Connections;
 use crate::errors::store_error;
 use crate::record::Found;
 use crate::time_to_live::{milliseconds, time_to_live};
+use crate::tracking::Tracked;
 use crate::{keys, record, scripts};
 
 /// How often an id that was rotated away may lead to another that was. Nobody rotates a session more often while the
@@ -37,12 +40,22 @@ pub struct RedisSessionStore {
     endings_kept: Duration,
     user_states_kept: Duration,
     clock: Arc<dyn Clock>,
+    tracked: Tracked,
 }
 
 impl RedisSessionStore {
     pub(crate) fn new(connections: Connections, options: ConnectOptions, clock: Arc<dyn Clock>) -> Self {
         let ConnectOptions { endings_kept, user_states_kept, .. } = options;
-        Self { connections, endings_kept, user_states_kept, clock }
+        Self { connections, endings_kept, user_states_kept, clock, tracked: Tracked::default() }
+    }
+
+    /// The same store, which finds and touches sessions over this connection while there is one.
+    pub(crate) fn tracked(self, tracked: Tracked) -> Self {
+        Self { tracked, ..self }
+    }
+
+    fn reader(&self) -> WithOptions<Client> {
+        self.tracked.connection().unwrap_or_else(|| self.connections.next())
     }
 
     async fn run<R: FromValue>(
@@ -109,7 +122,7 @@ impl SessionStore for RedisSessionStore {
         let (mut id, mut honoured_until) = (*id, None::<Timestamp>);
         for _ in 0..=MAX_HOPS {
             let json: Option<Bytes> =
-                self.connections.next().get(keys::session(&id)).await.map_err(|error| store_error(OPERATION, error))?;
+                self.reader().get(keys::session(&id)).await.map_err(|error| store_error(OPERATION, error))?;
             let Some(json) = json else { return Ok(None) };
             match record::parse(&id, &json).map_err(|error| StoreError::unreadable(OPERATION, error))? {
                 Found::Session(found) => return Ok(Some(StoredSession { honoured_until, ..found })),
@@ -163,8 +176,15 @@ impl SessionStore for RedisSessionStore {
             self.clock.now().unix_milliseconds().into(),
             self.endings_kept(),
         ];
-        let touched: u64 = self.run(OPERATION, &scripts::TOUCH, vec![keys::session(id)], arguments).await?;
+        let touched = scripts::run_over(&self.reader(), &scripts::TOUCH, vec![keys::session(id)], arguments).await;
+        let touched: u64 = touched.map_err(|error| store_error(OPERATION, error))?;
         Ok(touched > 0)
+    }
+
+    /// All are sent before the first is answered.
+    async fn touch_all(&self, touches: &[Touch]) -> Result<Vec<bool>, StoreError> {
+        try_join_all(touches.iter().map(|touch| self.touch(&touch.id, touch.last_activity, touch.idle_expires_at)))
+            .await
     }
 
     async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError> {

@@ -11,6 +11,7 @@ mod code_store;
 mod database;
 mod entities;
 mod errors;
+mod invalidations;
 mod migrations;
 mod rate_limiter;
 mod session_store;
@@ -22,6 +23,7 @@ mod user_store;
 
 pub use code_store::SeaOrmCodeStore;
 pub use database::{ConnectError, Database};
+pub use invalidations::SqliteInvalidations;
 pub use migrations::{MigrateError, migrate, pending_migrations};
 pub use rate_limiter::SeaOrmRateLimiter;
 pub use session_store::SeaOrmSessionStore;

@@ -8,7 +8,7 @@ use crate::demo;
 use crate::wiring::Surroundings;
 
 /// Keys that are read and checked, but that nothing depends on yet.
-const WITHOUT_EFFECT: [&str; 3] = ["jwt.", "session.near_cache.", "telemetry.otlp_"];
+const WITHOUT_EFFECT: [&str; 2] = ["jwt.", "telemetry.otlp_"];
 
 /// Serves until the process is told to end.
 pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool) -> Outcome {

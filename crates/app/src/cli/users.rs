@@ -38,6 +38,10 @@ pub struct Selected {
 pub async fn run(command: UsersCommand, config: &Config, surroundings: &Surroundings) -> Outcome {
     let stores = open_stores(config, surroundings).await?;
     let outcome = execute(&command, &stores, surroundings).await;
+    if !matches!(command, UsersCommand::Show(_)) {
+        // What it says has happened has happened everywhere.
+        stores.settle(config).await;
+    }
     stores.close().await;
     outcome
 }

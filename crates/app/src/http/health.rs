@@ -1,4 +1,4 @@
-//! The admin listener: whether the process lives, and whether it can do its work.
+//! The admin listener: whether the process lives, whether it can do its work, and what it measures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,10 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use markt_domain::ports::StoreError;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
 /// How long a store may take to say that it is there.
@@ -60,11 +63,24 @@ impl Readiness {
 }
 
 /// The admin listener's routes.
-pub fn admin_router(readiness: Arc<Readiness>) -> Router {
+pub fn admin_router(readiness: Arc<Readiness>, metrics: Arc<Registry>) -> Router {
+    let metrics = get(move || async move { show(&metrics) });
     Router::new()
+        .route("/metrics", metrics)
         .route("/health/live", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/health/ready", get(ready))
         .with_state(readiness)
+}
+
+/// The metrics in the text format of OpenMetrics.
+fn show(metrics: &Registry) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, metrics) {
+        Ok(()) => {
+            ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {

@@ -266,7 +266,7 @@ async fn every_server_over_the_same_stores_knows_at_once() {
     }
     let new = change(&browser, PASSWORD, NEW).await.session_cookie().value;
     for there in [&twin, &server] {
-        there.assert_dead(&other).await;
+        there.assert_dead_soon(&other).await;
         there.assert_alive(&new, "buyer1").await;
         there.client().log_in(EMAIL, PASSWORD).await.assert_error(401, "invalid_credentials");
     }

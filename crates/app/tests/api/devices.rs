@@ -266,7 +266,7 @@ async fn what_ends_on_one_node_has_ended_on_every_node(deployment: Deployment) {
         assert!(answer.status.is_success(), "{path}: {answer:?}");
         for (secret, ends) in [(&own, own_ends), (&other, other_ends)] {
             if ends {
-                other_node.assert_dead(secret).await;
+                other_node.assert_dead_soon(secret).await;
             } else {
                 other_node.assert_alive(secret, "both1").await;
             }

@@ -187,5 +187,6 @@ async fn a_row_that_is_deleted_in_sql_opens_nothing_any_more() {
     let secret = server.secret_of(EMAIL).await;
     server.assert_alive(&secret, "buyer1").await;
     server.setup.execute_sql("DELETE FROM auth_sessions").await;
+    server.until_not_let_in(&secret).await;
     server.assert_unknown(&secret).await;
 }

@@ -20,7 +20,7 @@ async fn a_server_that_runs_is_live_and_ready(deployment: Deployment) {
     assert_eq!(ready.status(), StatusCode::OK);
     let checks = match deployment {
         Deployment::Embedded => json!({"database": "ok"}),
-        Deployment::Full => json!({"database": "ok", "redis": "ok"}),
+        Deployment::Full => json!({"database": "ok", "redis": "ok", "revocation": "ok"}),
     };
     assert_eq!(ready.json::<serde_json::Value>().await.unwrap(), json!({"status": "ok", "checks": checks}));
 }

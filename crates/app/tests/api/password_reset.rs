@@ -281,7 +281,7 @@ async fn every_server_over_the_same_stores_knows_at_once() {
     let code = server.mailed_code(EMAIL, 1).await;
     assert_eq!(confirm(&server, EMAIL, &code, NEW).await.status, StatusCode::OK);
     for there in [&twin, &server] {
-        there.assert_dead(&session).await;
+        there.assert_dead_soon(&session).await;
         assert_password(there, EMAIL, NEW, PASSWORD).await;
         confirm(there, EMAIL, &code, NEW).await.assert_error(400, "invalid_code");
     }

@@ -1,7 +1,7 @@
 //! A server of its own for each test.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use markt_auth::application::Application;
 use markt_domain::session::SessionSecret;
@@ -20,6 +20,9 @@ pub const PASSWORD: &str = "Password123";
 
 /// An origin that may use the service in development.
 pub const FRONT_END: &str = "http://localhost:3000";
+
+/// Much longer than a server may answer from memory without having been told that nothing changed.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Where a server keeps its users and sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +190,22 @@ impl Server {
     /// Makes sure that the session of this secret was ended, and that its client is told so.
     pub async fn assert_dead(&self, secret: &str) {
         self.with_cookie(secret).get("/users/profile").await.assert_error(401, "session_revoked");
+    }
+
+    /// Makes sure that this server soon knows that the session of this secret was ended, by another process or past the
+    /// service: until it has been told, it may answer from memory.
+    pub async fn assert_dead_soon(&self, secret: &str) {
+        self.until_not_let_in(secret).await;
+        self.assert_dead(secret).await;
+    }
+
+    /// Waits until this server doesn't let this secret in any more.
+    pub async fn until_not_let_in(&self, secret: &str) {
+        let deadline = Instant::now() + SOON;
+        while self.with_cookie(secret).get("/users/profile").await.status == StatusCode::OK {
+            assert!(Instant::now() < deadline, "still let in");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Makes sure that the session of this secret ran out, and that its client is told so.

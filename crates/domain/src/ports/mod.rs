@@ -6,6 +6,7 @@ pub mod clock;
 pub mod code_store;
 pub mod device_recognizer;
 pub mod entropy;
+pub mod invalidations;
 pub mod mailer;
 pub mod password_hasher;
 pub mod rate_limiter;

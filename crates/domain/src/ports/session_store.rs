@@ -16,6 +16,7 @@
 //! - The suite `markt_test_support::contracts::session_store` passes.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -66,6 +67,17 @@ pub enum Change {
     Gone,
 }
 
+/// A use of a session, to be written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The session's id.
+    pub id: SessionId,
+    /// When it was used.
+    pub last_activity: Timestamp,
+    /// When it ends unless it is used again.
+    pub idle_expires_at: Timestamp,
+}
+
 /// Keeps sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
@@ -83,7 +95,14 @@ pub trait SessionStore: Send + Sync {
         replaces: &[SessionId],
     ) -> Result<Creation, StoreError>;
 
-    /// The session with this id, or the one that the id was rotated to.
+    /// The session with this very id as far as it is known without asking anybody, and can be relied on. Nothing says
+    /// nothing: the session may be there. Only a cache over a store knows anything.
+    fn peek(&self, id: &SessionId) -> Option<Arc<StoredSession>> {
+        let _nothing_is_known_here = id;
+        None
+    }
+
+    /// The session with this id, or the one that the id was rotated to, as the store has it now.
     ///
     /// # Errors
     /// If the store can't be reached or read.
@@ -102,8 +121,8 @@ pub trait SessionStore: Send + Sync {
     /// If the store can't be reached or read.
     async fn list(&self, user: &UserId) -> Result<Vec<StoredSession>, StoreError>;
 
-    /// Writes down that the session was used, unless it says so of that time or a later one already. Returns whether there is a
-    /// session with this very id: one that was rotated away doesn't slide.
+    /// Writes down that the session was used, unless it says so of that time or a later one already. Returns whether
+    /// there is a session with this very id: one that was rotated away doesn't slide.
     ///
     /// # Errors
     /// If the store can't be reached or read.
@@ -113,6 +132,19 @@ pub trait SessionStore: Send + Sync {
         last_activity: Timestamp,
         idle_expires_at: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Touches many sessions at once, each by itself. Returns for each whether there is such a session.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read. Some may have been touched then; to touch them again does no harm.
+    async fn touch_all(&self, touches: &[Touch]) -> Result<Vec<bool>, StoreError> {
+        let mut found = Vec::with_capacity(touches.len());
+        for touch in touches {
+            let Touch { id, last_activity, idle_expires_at } = touch;
+            found.push(self.touch(id, *last_activity, *idle_expires_at).await?);
+        }
+        Ok(found)
+    }
 
     /// Replaces what is kept of a session, if its revision is still this one. Its id, family and user are the same.
     ///

@@ -1,24 +1,36 @@
 //! Tells whose session a request belongs to.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::Timestamp;
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, KnownAccount};
 use crate::binding::{Binding, MismatchReaction};
 use crate::client::Client;
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
 use crate::ports::session_store::{SessionStore, StoredSession};
 use crate::session::{Ending, Session, SessionId, SessionPolicy, SessionSecret};
-use crate::user::Account;
+
+/// A session as it was found, shared with whoever remembers it.
+#[derive(Clone, Debug)]
+pub struct FoundSession(Arc<StoredSession>);
+
+impl Deref for FoundSession {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0.session
+    }
+}
 
 /// A caller who is logged in.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     /// The session that the request belongs to.
-    pub session: Session,
+    pub session: FoundSession,
     /// Whose session it is.
-    pub account: Arc<Account>,
+    pub account: Arc<KnownAccount>,
     /// Whether the caller gave the password recently enough for what needs that.
     pub is_fresh: bool,
     /// Whether the caller's secret was replaced by another meanwhile: it is honoured, for requests under way, but
@@ -75,8 +87,8 @@ pub struct Authenticate {
 
 /// A session that a secret opens, and whose user may use it.
 struct Opened {
-    stored: StoredSession,
-    account: Arc<Account>,
+    stored: Arc<StoredSession>,
+    account: Arc<KnownAccount>,
     secret: usize,
 }
 
@@ -114,29 +126,49 @@ impl Authenticate {
             Activity::Use => self.touch(opened, secrets, now).await?,
             Activity::Look => (opened, false),
         };
-        let Opened { stored: StoredSession { session, honoured_until, .. }, account, secret } = opened;
-        let is_fresh = is_bound_client && self.is_fresh(&session, honoured_until, now);
+        let Opened { stored, account, secret } = opened;
+        let is_fresh = is_bound_client && self.is_fresh(&stored, now);
         Ok(Authenticated {
-            session,
+            by_former_secret: stored.honoured_until.is_some(),
+            session: FoundSession(stored),
             account,
             is_fresh,
-            by_former_secret: honoured_until.is_some(),
             secret,
             was_touched,
         })
     }
 
+    /// Whether there still is a session with this very id: it has neither ended nor been rotated since it was found. If it
+    /// can't be told, there is none to rely on.
+    pub async fn is_current(&self, id: &SessionId) -> bool {
+        let is_current = |stored: &StoredSession| stored.session.id == *id;
+        match self.sessions.peek(id) {
+            Some(stored) => is_current(&stored),
+            None => self.sessions.find(id).await.is_ok_and(|found| found.as_ref().is_some_and(is_current)),
+        }
+    }
+
     /// A secret that was replaced because the password was given doesn't profit by it.
-    fn is_fresh(&self, session: &Session, honoured_until: Option<Timestamp>, now: Timestamp) -> bool {
+    fn is_fresh(&self, stored: &StoredSession, now: Timestamp) -> bool {
+        let StoredSession { session, honoured_until, .. } = stored;
         let before_the_rotation =
             honoured_until.is_none_or(|until| session.authenticated_at.plus(self.policy.rotation_grace) < until);
         before_the_rotation && self.policy.is_fresh(session, now)
     }
 
-    /// Opens the session, and looks a second time before it is refused for its epoch: it may have been raised to its
+    /// Opens the session: from memory, if what is there lets the caller in. A refusal always comes from the store, which
+    /// knows why. It is asked a second time before a session is refused for its epoch: that may have been raised to its
     /// user's between the looks at the one and at the other.
     async fn open(&self, secret: &SessionSecret, place: usize, now: Timestamp) -> Result<Opened, AuthenticateError> {
         let id = secret.id();
+        if let Some(stored) = self.sessions.peek(&id)
+            && !stored.session.is_expired(now)
+            && let Some(account) = self.accounts.get(&stored.session.user_id, stored.user_version).await?
+            && account.user().is_active
+            && account.state.admits(&stored.session)
+        {
+            return Ok(Opened { stored, account, secret: place });
+        }
         for _ in 0..2 {
             if let Some(opened) = self.look(&id, place, now).await? {
                 return Ok(opened);
@@ -146,7 +178,7 @@ impl Authenticate {
         Err(refuse(&id, Ending::Removed))
     }
 
-    /// The session with this id and its user; nothing if the user doesn't admit it.
+    /// The session with this id and its user, as the stores have them; nothing if the user doesn't admit it.
     async fn look(&self, id: &SessionId, place: usize, now: Timestamp) -> Result<Option<Opened>, AuthenticateError> {
         let found = self.sessions.find(id).await?;
         let Some(stored) = found else {
@@ -162,7 +194,7 @@ impl Authenticate {
         match self.accounts.get(&stored.session.user_id, stored.user_version).await? {
             Some(account) if !account.user().is_active => Err(refuse(id, Ending::Deactivated)),
             Some(account) if account.state.admits(&stored.session) => {
-                Ok(Some(Opened { stored, account, secret: place }))
+                Ok(Some(Opened { stored: Arc::new(stored), account, secret: place }))
             }
             _ => Ok(None),
         }
@@ -200,13 +232,14 @@ impl Authenticate {
         secrets: &[SessionSecret],
         now: Timestamp,
     ) -> Result<(Opened, bool), AuthenticateError> {
-        let session = &mut opened.stored.session;
-        if opened.stored.honoured_until.is_some() || !self.policy.is_touch_due(session, now) {
+        let StoredSession { session, honoured_until, .. } = &*opened.stored;
+        if honoured_until.is_some() || !self.policy.is_touch_due(session, now) {
             return Ok((opened, false));
         }
         let idle_expires_at = self.policy.idle_expiry(session.remember, now, session.expires_at);
         match self.sessions.touch(&session.id, now, idle_expires_at).await {
             Ok(true) => {
+                let session = &mut Arc::make_mut(&mut opened.stored).session;
                 session.last_activity = now;
                 session.idle_expires_at = idle_expires_at;
                 Ok((opened, true))
@@ -214,7 +247,7 @@ impl Authenticate {
             // It ended or was rotated since it was found. Rotated, its secret is honoured for a while.
             Ok(false) => Ok((self.open(&secrets[opened.secret], opened.secret, now).await?, false)),
             Err(error) => {
-                tracing::warn!(%error, session_id = %session.id, "the use of a session was not written down");
+                tracing::warn!(%error, session_id = %opened.stored.session.id, "the use of a session was not written down");
                 Ok((opened, false))
             }
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, KnownAccount};
 use crate::ports::clock::Clock;
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::{AccountError, UserStore};
-use crate::user::{Account, BuyerChanges, NewBuyer, NewSeller, SellerChanges, UserChanges, UserId, UserVersion};
+use crate::user::{BuyerChanges, NewBuyer, NewSeller, SellerChanges, UserChanges, UserId, UserVersion};
 
 /// A change to a profile.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ impl EditProfile {
     ///
     /// # Errors
     /// If there is no such account, or one already, or a category is unknown, or a store fails.
-    pub async fn execute(&self, user: &UserId, edit: &Edit) -> Result<Arc<Account>, AccountError> {
+    pub async fn execute(&self, user: &UserId, edit: &Edit) -> Result<Arc<KnownAccount>, AccountError> {
         let version = self.write(user, edit).await?;
         self.sessions.user_changed(user, version).await?;
         self.accounts.get(user, version).await?.ok_or(AccountError::Missing)

@@ -3,20 +3,68 @@
 use std::sync::Arc;
 
 use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::invalidations::Invalidations;
 use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserId, UserState, UserVersion};
-use markt_redis::RedisStores;
+use markt_redis::{RedisInvalidations, RedisSessionStore, RedisStores};
 use markt_test_support::contracts::code_store::CodeStoreFixture;
+use markt_test_support::contracts::invalidations::InvalidationsFixture;
 use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
 use markt_test_support::contracts::session_store::{SessionStoreFixture, UserCounters};
 use markt_test_support::stores::redis_url;
-use markt_test_support::{code_store_contract, fixtures, rate_limiter_contract, session_store_contract};
+use markt_test_support::{
+    code_store_contract, fixtures, invalidations_contract, rate_limiter_contract, session_store_contract,
+};
 
 struct RedisFixture {
     stores: RedisStores,
     counters: UserCounters,
+}
+
+/// Sessions that a cache could be kept over.
+struct TrackedFixture {
+    plain: RedisFixture,
+    sessions: Arc<RedisSessionStore>,
+    invalidations: Arc<RedisInvalidations>,
+}
+
+impl TrackedFixture {
+    async fn start() -> Self {
+        let plain = RedisFixture::start().await;
+        let (sessions, invalidations) = plain.stores.tracked_sessions();
+        Self { plain, sessions: Arc::new(sessions), invalidations: Arc::new(invalidations) }
+    }
+}
+
+#[async_trait::async_trait]
+impl SessionStoreFixture for TrackedFixture {
+    fn store(&self) -> Arc<dyn SessionStore> {
+        Arc::clone(&self.sessions) as _
+    }
+
+    async fn new_user(&self) -> (UserId, UserState) {
+        self.plain.counters.new_user()
+    }
+
+    async fn begin_epoch(&self, user: &UserId, keep: Option<SessionFamily>) -> UserState {
+        self.plain.counters.begin_epoch(user, keep)
+    }
+
+    async fn change_user(&self, user: &UserId) -> UserVersion {
+        self.plain.counters.change_user(user)
+    }
+}
+
+impl InvalidationsFixture for TrackedFixture {
+    fn invalidations(&self) -> Arc<dyn Invalidations> {
+        Arc::clone(&self.invalidations) as _
+    }
+
+    fn other(&self) -> Arc<dyn SessionStore> {
+        SessionStoreFixture::store(&self.plain)
+    }
 }
 
 impl RedisFixture {
@@ -62,5 +110,6 @@ impl RateLimiterFixture for RedisFixture {
 }
 
 session_store_contract!(sessions, RedisFixture::start());
+invalidations_contract!(invalidations, TrackedFixture::start());
 code_store_contract!(codes, RedisFixture::start());
 rate_limiter_contract!(limits, RedisFixture::start());

@@ -8,14 +8,18 @@ use async_trait::async_trait;
 use markt_domain::client::Network;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::invalidations::Invalidations;
 use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserId, UserState, UserVersion};
-use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore, migrate};
+use markt_seaorm::{
+    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore, SqliteInvalidations, migrate,
+};
 use markt_test_support::clock::MovableClock;
 use markt_test_support::contracts::code_store::CodeStoreFixture;
+use markt_test_support::contracts::invalidations::InvalidationsFixture;
 use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
 use markt_test_support::contracts::session_store::SessionStoreFixture;
 use markt_test_support::contracts::user_store::UserStoreFixture;
@@ -156,6 +160,50 @@ impl SessionStoreFixture for Fixture {
 
     async fn change_user(&self, user: &UserId) -> UserVersion {
         self.users().record_login(user, network(), fixtures::now()).await.unwrap().unwrap()
+    }
+}
+
+/// A database that another process has open, too.
+pub(crate) struct SharedFixture {
+    here: Fixture,
+    there: Database,
+}
+
+impl SharedFixture {
+    pub(crate) async fn sqlite() -> Self {
+        let here = Fixture::sqlite().await;
+        let there = Database::connect(here.server.url()).await.unwrap();
+        Self { here, there }
+    }
+}
+
+#[async_trait]
+impl SessionStoreFixture for SharedFixture {
+    fn store(&self) -> Arc<dyn SessionStore> {
+        Arc::new(self.here.sessions())
+    }
+
+    async fn new_user(&self) -> (UserId, UserState) {
+        SessionStoreFixture::new_user(&self.here).await
+    }
+
+    async fn begin_epoch(&self, user: &UserId, keep: Option<SessionFamily>) -> UserState {
+        SeaOrmUserStore::new(self.there.clone(), self.here.clock()).begin_session_epoch(user, keep).await.unwrap()
+    }
+
+    async fn change_user(&self, user: &UserId) -> UserVersion {
+        let users = SeaOrmUserStore::new(self.there.clone(), self.here.clock());
+        users.record_login(user, network(), fixtures::now()).await.unwrap().unwrap()
+    }
+}
+
+impl InvalidationsFixture for SharedFixture {
+    fn invalidations(&self) -> Arc<dyn Invalidations> {
+        Arc::new(SqliteInvalidations::of(&self.here.database).unwrap())
+    }
+
+    fn other(&self) -> Arc<dyn SessionStore> {
+        Arc::new(SeaOrmSessionStore::new(self.there.clone(), self.here.clock()))
     }
 }
 

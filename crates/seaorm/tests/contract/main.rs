@@ -17,13 +17,16 @@ mod takeover;
 mod users;
 mod writers;
 
-use fixture::Fixture;
-use markt_test_support::{code_store_contract, rate_limiter_contract, session_store_contract, user_store_contract};
+use fixture::{Fixture, SharedFixture};
+use markt_test_support::{
+    code_store_contract, invalidations_contract, rate_limiter_contract, session_store_contract, user_store_contract,
+};
 
 user_store_contract!(users_over_sqlite, Fixture::sqlite());
 user_store_contract!(users_over_postgres, Fixture::postgres());
 session_store_contract!(sessions_over_sqlite, Fixture::sqlite());
 session_store_contract!(sessions_over_postgres, Fixture::postgres());
+invalidations_contract!(invalidations_of_sqlite, SharedFixture::sqlite());
 code_store_contract!(codes_over_sqlite, Fixture::sqlite());
 code_store_contract!(codes_over_postgres, Fixture::postgres());
 rate_limiter_contract!(limits_over_sqlite, Fixture::sqlite());

@@ -4,6 +4,7 @@
 //! for one adapter.
 
 pub mod code_store;
+pub mod invalidations;
 pub mod rate_limiter;
 pub mod session_store;
 pub mod user_store;

@@ -48,6 +48,8 @@ pub use touching::*;
 pub use updating::*;
 pub use user_versions::*;
 
+pub(crate) use support::created_session;
+
 use crate::fixtures;
 
 /// A store to be tested, and what writes its users' counters.

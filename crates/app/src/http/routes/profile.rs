@@ -4,6 +4,9 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use markt_domain::accounts::KnownAccount;
+use markt_domain::role::Role;
 use markt_domain::use_cases::authenticate;
 use markt_domain::use_cases::edit_profile::Edit;
 use markt_domain::user::UserChanges;
@@ -54,7 +57,7 @@ impl From<UserPatch> for UserChanges {
     )
 )]
 pub async fn profile(Authenticated(caller): Authenticated) -> Response {
-    axum::Json(ProfileBody::new(&caller.account.profile, caller.session.current_role)).into_response()
+    show(StatusCode::OK, &caller.account, caller.session.current_role)
 }
 
 /// Change the user.
@@ -193,6 +196,14 @@ async fn edit(
     edit: Edit,
 ) -> Result<Response, ApiError> {
     let account = app.edit_profile.execute(&caller.session.user_id, &edit).await?;
-    let profile = ProfileBody::new(&account.profile, caller.session.current_role);
-    Ok((status, axum::Json(profile)).into_response())
+    Ok(show(status, &account, caller.session.current_role))
+}
+
+/// The profile. It is written once for each copy of the account, and then shown as it was.
+fn show(status: StatusCode, account: &KnownAccount, role: Role) -> Response {
+    let body = account.profile_as(role, |account| {
+        // There is nothing in it that can't be written.
+        serde_json::to_vec(&ProfileBody::new(&account.profile, role)).unwrap_or_default()
+    });
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -40,6 +40,11 @@ pub(super) async fn new_session(fixture: Fixture<'_>) -> (UserId, UserState, Ses
     (user, state, session)
 }
 
+/// A new user's session, created.
+pub(crate) async fn created_session(fixture: Fixture<'_>) -> Session {
+    new_session(fixture).await.2
+}
+
 /// Creates so many sessions of one user at once, and returns their ids.
 pub(super) async fn create_many(
     fixture: Fixture<'_>,
