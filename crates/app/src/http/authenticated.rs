@@ -31,7 +31,7 @@ impl Authenticated {
         let in_cookie = found.secret < from_cookies;
         if found.was_touched && found.session.remember && in_cookie {
             let lifetime = found.session.ends_at().since(found.session.last_activity);
-            Renewal::order(parts, app.session_cookie.issue(&secrets[found.secret], Some(lifetime)));
+            Renewal::order(parts, found.session.id, app.session_cookie.issue(&secrets[found.secret], Some(lifetime)));
         }
         Ok(Self(found))
     }

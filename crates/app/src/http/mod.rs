@@ -129,11 +129,12 @@ pub fn router(config: &Config, use_cases: UseCases, entropy: Arc<dyn Entropy>) -
     });
     let envelope = Envelope { entropy, strict_transport_security: config.env == Environment::Production };
     let allowed_origins = config.cors_allowed_origins.clone();
+    let app = App::new(config, use_cases);
     api.route(&format!("{BASE_PATH}/openapi.json"), serve_document)
         .merge(swagger_ui())
         .fallback(|| async { ApiError::new(ErrorType::NotFound) })
-        .with_state(App::new(config, use_cases))
-        .layer(middleware::from_fn(renewal::renew))
+        .with_state(app.clone())
+        .layer(middleware::from_fn_with_state(app, renewal::renew))
         .layer(middleware::from_fn_with_state(config.http.request_timeout, limit_time))
         .layer(middleware::from_fn_with_state(allowed_origins.into(), cross_origin::refuse_forged))
         .layer(cross_origin::cors(&config.cors_allowed_origins))

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use markt_domain::ports::clock::Clock as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::answer::Answer;
@@ -33,6 +36,7 @@ on_both_deployments!(
     the_new_cookie_lives_as_long_as_the_session,
     the_grace_is_the_one_that_is_configured,
     a_wrong_password_rotates_nothing,
+    an_answer_that_comes_late_does_not_put_the_old_cookie_back,
 );
 
 /// What rotates a session that is kept in a cookie.
@@ -295,4 +299,58 @@ async fn a_wrong_password_rotates_nothing(deployment: Deployment) {
     client.post("/users/reauthenticate", json!({})).await.errors("json");
     assert_eq!(server.session_of(&secret).await, before);
     server.logged_in(EMAIL).await;
+}
+
+/// A request that uses the session, and whose body is long in coming.
+async fn slow_request(server: &Server, secret: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!(
+        "PATCH /api/v1/users/profile HTTP/1.1\r\nhost: localhost\r\ncookie: markt_session={secret}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The rest of the body, and the answer's head.
+async fn finish(mut stream: TcpStream) -> String {
+    stream.write_all(b"}").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "no answer");
+    }
+    String::from_utf8(answer).unwrap().to_lowercase()
+}
+
+async fn an_answer_that_comes_late_does_not_put_the_old_cookie_back(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    for path in ROTATING.into_iter().chain(["", "/users/logout", "/users/login"]) {
+        let secret = server.secret_in_cookie(EMAIL).await;
+        server.clock().advance(Duration::from_secs(60));
+        let slow = slow_request(&server, &secret).await;
+        // The use of the session is written down before the body is waited for.
+        until_used(&server, &secret).await;
+        let client = server.with_cookie(&secret);
+        match path {
+            "" => {}
+            "/users/logout" => client.post_nothing(path).await.assert_status(204),
+            "/users/login" => client.log_in("seller1@markt.com", PASSWORD).await.assert_status(200),
+            _ => drop(rotate(&client, path).await),
+        }
+        let answer = finish(slow).await;
+        assert!(answer.starts_with("http/1.1 200 "), "{path}: {answer}");
+        assert_eq!(answer.contains("set-cookie"), path.is_empty(), "{path}: {answer}");
+    }
+}
+
+/// Waits until it shows that the session was used just now.
+async fn until_used(server: &Server, secret: &str) {
+    let now = server.clock().now().to_string();
+    for _ in 0..400 {
+        if server.session_of(secret).await["last_activity"] == *now {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the session isn't used");
 }
