@@ -6,8 +6,8 @@ use markt_domain::use_cases::authenticate::{self, Activity};
 
 use super::App;
 use super::client::client;
-use super::credentials::{Presented, TooManySecrets, presented};
-use super::error::{ApiError, ErrorType};
+use super::credentials::{Presented, presented};
+use super::error::ApiError;
 use super::renewal::Renewal;
 use crate::config::values::BearerPolicy;
 
@@ -25,7 +25,7 @@ impl FromRequestParts<App> for Authenticated {
 impl Authenticated {
     /// Finds the caller. A cookie whose session lives longer for this request shall do so, too.
     pub async fn find(parts: &Parts, app: &App, activity: Activity) -> Result<Self, ApiError> {
-        let Presented { secrets, from_cookies } = presented_secrets(parts, app)?;
+        let Presented { secrets, from_cookies, .. } = presented_secrets(parts, app).all()?;
         let client = client(parts, &app.trusted_proxies);
         let found = app.authenticate.by_secrets(&secrets, &client, activity).await?;
         let in_cookie = found.secret < from_cookies;
@@ -38,7 +38,6 @@ impl Authenticated {
 }
 
 /// The secrets that the request brings.
-pub fn presented_secrets(parts: &Parts, app: &App) -> Result<Presented, ApiError> {
+pub fn presented_secrets(parts: &Parts, app: &App) -> Presented {
     presented(&parts.headers, app.session_cookie.name(), app.bearer != BearerPolicy::Off)
-        .map_err(|TooManySecrets| ApiError::new(ErrorType::AmbiguousCredentials))
 }

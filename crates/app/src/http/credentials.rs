@@ -4,24 +4,45 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use markt_domain::session::SessionSecret;
 
-/// The most secrets that one request is asked about. A browser sends one; a client in transition may send two; who
-/// sends more is trying something.
-const MAX_SECRETS: usize = 4;
+use super::error::{ApiError, ErrorType};
 
-/// A request brings more secrets than anybody has use for.
+/// The most secrets of one request that stores are asked about. A browser sends one, a client in transition two; the
+/// rest is for cookies that somebody planted from a sibling domain: they mustn't hide the user's own.
+const MAX_SECRETS: usize = 32;
+
+/// A request brings more secrets than stores are asked about.
 pub struct TooManySecrets;
 
-/// The different secrets that a request brings.
+impl From<TooManySecrets> for ApiError {
+    fn from(TooManySecrets: TooManySecrets) -> Self {
+        let message = format!("The request brings more than {MAX_SECRETS} different session secrets");
+        Self::with_message(ErrorType::BadRequest, message)
+    }
+}
+
+/// The different secrets that a request brings, as many of them as stores are asked about.
 pub struct Presented {
     /// The secrets: those from cookies first.
     pub secrets: Vec<SessionSecret>,
     /// How many of them came in cookies.
     pub from_cookies: usize,
+    /// Whether the request brings more than these.
+    is_cut_short: bool,
+}
+
+impl Presented {
+    /// All of the request's secrets, for who must not miss the one that counts.
+    ///
+    /// # Errors
+    /// If there are more than stores are asked about.
+    pub fn all(self) -> Result<Self, TooManySecrets> {
+        if self.is_cut_short { Err(TooManySecrets) } else { Ok(self) }
+    }
 }
 
 /// The different secrets in a request's cookies of this name and, if `bearer` are taken, in its `Authorization`. What
 /// can't be a secret is passed over: it is no different from none.
-pub fn presented(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Result<Presented, TooManySecrets> {
+pub fn presented(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Presented {
     let from_cookies = headers
         .get_all(COOKIE)
         .iter()
@@ -38,18 +59,19 @@ pub fn presented(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Result
         .filter_map(bearer_token)
         .map(|token| (token, false));
 
-    let mut presented = Presented { secrets: Vec::new(), from_cookies: 0 };
+    let mut presented = Presented { secrets: Vec::new(), from_cookies: 0, is_cut_short: false };
     for (text, in_cookie) in from_cookies.chain(from_authorization) {
         let Ok(secret) = SessionSecret::parse(text) else { continue };
         if !presented.secrets.contains(&secret) {
             if presented.secrets.len() == MAX_SECRETS {
-                return Err(TooManySecrets);
+                presented.is_cut_short = true;
+                break;
             }
             presented.secrets.push(secret);
             presented.from_cookies += usize::from(in_cookie);
         }
     }
-    Ok(presented)
+    presented
 }
 
 fn bearer_token(header: &str) -> Option<&str> {
@@ -63,7 +85,7 @@ mod tests {
 
     fn found(headers: &[(http::HeaderName, &str)], bearer: bool) -> Option<Vec<String>> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        let presented = presented(&headers, "markt_session", bearer).ok()?;
+        let presented = presented(&headers, "markt_session", bearer).all().ok()?;
         Some(presented.secrets.iter().map(|secret| secret.expose().to_owned()).collect())
     }
 
@@ -96,7 +118,7 @@ mod tests {
         let bearer = format!("Bearer {}", secret('a'));
         let headers = [(AUTHORIZATION, bearer.as_str()), (COOKIE, cookie.as_str())];
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        let Ok(presented) = presented(&headers, "markt_session", true) else { panic!("two are not too many") };
+        let presented = presented(&headers, "markt_session", true);
         assert_eq!((presented.secrets.len(), presented.from_cookies), (2, 1));
         assert_eq!(presented.secrets[0].expose(), secret('b'));
     }
@@ -112,7 +134,12 @@ mod tests {
 
     #[test]
     fn nobody_can_have_the_store_asked_for_many() {
-        let cookie: Vec<String> = "abcde".chars().map(|letter| format!("markt_session={}", secret(letter))).collect();
-        assert_eq!(found(&[(COOKIE, &cookie.join("; "))], true), None);
+        let cookies = |count| (0..count).map(|n| format!("markt_session={n:0>43}; ")).collect::<String>();
+        let as_many_as_allowed = found(&[(COOKIE, &cookies(MAX_SECRETS).repeat(2))], true).unwrap();
+        assert_eq!(as_many_as_allowed.len(), MAX_SECRETS);
+        assert_eq!(found(&[(COOKIE, &cookies(MAX_SECRETS + 1))], true), None);
+        let headers = HeaderMap::from_iter([(COOKIE, cookies(1000).parse().unwrap())]);
+        let first = presented(&headers, "markt_session", true).secrets;
+        assert_eq!(first.iter().map(SessionSecret::expose).collect::<Vec<_>>(), as_many_as_allowed);
     }
 }

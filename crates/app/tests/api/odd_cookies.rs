@@ -7,11 +7,14 @@ use crate::answer::Answer;
 use crate::client::Client;
 use crate::on_both_deployments;
 use crate::server::{Deployment, PASSWORD, Server, public_id};
+use crate::shapes::registration;
 
 on_both_deployments!(
     of_a_session_and_garbage_the_session_counts,
     the_secrets_of_two_sessions_do_nothing_to_either,
     garbage_alone_is_no_session,
+    secrets_that_open_nothing_lock_nobody_out,
+    who_brings_more_secrets_than_are_looked_at_is_told_so_but_can_log_in,
 );
 
 /// The routes that ask who is there. The others are asked about elsewhere.
@@ -97,4 +100,53 @@ async fn garbage_alone_is_no_session(deployment: Deployment) {
     // Who logs in with garbage in the cookie is in.
     let answer = server.with_cookie(&garbage()[3]).log_in("buyer1@markt.com", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
+
+/// So many different secrets that open nothing, for the cookies: a page of a sibling domain can set them.
+fn planted(count: usize) -> String {
+    (0..count).map(|n| format!("{n:0>43}")).collect::<Vec<_>>().join("; markt_session=")
+}
+
+async fn secrets_that_open_nothing_lock_nobody_out(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    for count in [5, 32] {
+        let client = server.with_cookie(&planted(count));
+        for (method, path) in ROUTES.into_iter().chain([("POST", "/users/logout")]) {
+            ask(&client, method, path).await.assert_error(401, "not_authenticated");
+        }
+    }
+    for count in [5, 32, 33, 100] {
+        let client = server.with_cookie(&planted(count));
+        client.log_in("both1@markt.com", PASSWORD).await.assert_status(200);
+        client.log_in("both1@markt.com", "Password124").await.assert_error(401, "invalid_credentials");
+        client.post("/users/register", registration(&format!("ann_{count}"))).await.assert_status(201);
+    }
+    let mut secret = server.secret_in_cookie("both1@markt.com").await;
+    for (method, path) in ROUTES.into_iter().chain([("POST", "/users/logout")]) {
+        let client = server.with_cookie(&format!("{}; markt_session={secret}", planted(31)));
+        let answer = ask(&client, method, path).await;
+        assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
+        if answer.sets_cookie() {
+            secret = answer.session_cookie().value;
+        }
+    }
+}
+
+async fn who_brings_more_secrets_than_are_looked_at_is_told_so_but_can_log_in(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let (first, last) =
+        (server.secret_in_cookie("both1@markt.com").await, server.secret_in_cookie("both1@markt.com").await);
+    let cookies = format!("{first}; markt_session={}; markt_session={last}", planted(31));
+    for (method, path) in ROUTES.into_iter().chain([("POST", "/users/logout")]) {
+        for cookies in [planted(33), cookies.clone()] {
+            let answer = ask(&server.with_cookie(&cookies), method, path).await;
+            answer.assert_error(400, "bad_request");
+            let message = answer.json()["message"].as_str().unwrap().to_owned();
+            assert_eq!(message, "The request brings more than 32 different session secrets", "{method} {path}");
+        }
+    }
+    // A login replaces those of the sessions that it has looked at.
+    server.with_cookie(&cookies).log_in("both1@markt.com", PASSWORD).await.assert_status(200);
+    server.assert_dead(&first).await;
+    server.assert_alive(&last, "both1").await;
 }

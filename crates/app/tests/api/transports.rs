@@ -101,9 +101,7 @@ async fn secrets_of_two_sessions_are_ambiguous_even_if_they_are_one_users(deploy
     let in_both_ways = server.with_cookie(&one).with_header("authorization", format!("Bearer {two}"));
     let two_cookies = server.with_cookie(&format!("{one}; markt_session={two}"));
     let two_headers = server.with_cookie(&one).with_header("cookie", format!("markt_session={two}"));
-    let many = (0..9).map(|n| format!("markt_session={}", n.to_string().repeat(43))).collect::<Vec<_>>().join("; ");
-    let too_many = server.without_cookies().with_header("cookie", many);
-    for client in [in_both_ways, two_cookies, two_headers, too_many] {
+    for client in [in_both_ways, two_cookies, two_headers] {
         client.get("/users/profile").await.assert_error(400, "ambiguous_credentials");
     }
     server.assert_alive(&one, "buyer1").await;

@@ -47,7 +47,7 @@ pub struct RevokedBody {
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The sessions, the one that was used last first", body = DevicesBody),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
@@ -75,7 +75,7 @@ pub async fn list(State(app): State<App>, Authenticated(caller): Authenticated) 
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 204, description = "It has ended"),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 403, description = "`reauthentication_required`, `cross_origin_refused`", body = ErrorBody),
         (status = 404, description = "`not_found`: the caller has no such session", body = ErrorBody),
@@ -105,7 +105,7 @@ pub async fn revoke(
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "How many have ended", body = RevokedBody),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 403, description = "`reauthentication_required`, `cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),

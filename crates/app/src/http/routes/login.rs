@@ -50,7 +50,7 @@ impl FromFields for LoginBody {
     params(("X-Session-Transport" = Option<String>, Header, description = "`bearer` or `cookie`")),
     responses(
         (status = 200, description = "Logged in", body = WithToken<UserBody>),
-        (status = 400, description = "`malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`malformed_body`, `bad_request`", body = ErrorBody),
         (status = 401, description = "`invalid_credentials`", body = ErrorBody),
         (status = 403, description = "`unverified_email`, `account_deactivated`, `role_unavailable`, \
                                       `cross_origin_refused`", body = ErrorBody),

@@ -32,7 +32,7 @@ impl FromFields for LogoutQuery {
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 204, description = "Logged out"),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),

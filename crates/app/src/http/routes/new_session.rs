@@ -35,7 +35,7 @@ impl FromRequestParts<App> for WantedSession {
             remember: true,
             transport: transport(&parts.headers, app.bearer),
             client: client(parts, &app.trusted_proxies),
-            replaces: presented_secrets(parts, app)?.secrets,
+            replaces: presented_secrets(parts, app).secrets,
         }))
     }
 }

@@ -50,7 +50,7 @@ impl From<UserPatch> for UserChanges {
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The profile", body = ProfileBody),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),

@@ -126,7 +126,7 @@ impl From<AddressFields> for Address {
     params(("X-Session-Transport" = Option<String>, Header, description = "`bearer` or `cookie`")),
     responses(
         (status = 201, description = "Registered and logged in", body = WithToken<ProfileBody>),
-        (status = 400, description = "`malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`malformed_body`, `bad_request`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 409, description = "`conflict`: the e-mail address or the username is taken", body = ErrorBody),

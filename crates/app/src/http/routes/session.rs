@@ -44,7 +44,7 @@ impl FromRequestParts<App> for Polling {
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The session", body = SessionBody),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 422, description = "`validation_failed`", body = ErrorBody),

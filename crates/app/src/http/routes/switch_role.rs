@@ -31,7 +31,7 @@ pub struct SwitchedBody<'a> {
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "Switched", body = SwitchedBody),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 403, description = "`role_unavailable`, `cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),

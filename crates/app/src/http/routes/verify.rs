@@ -22,7 +22,7 @@ use crate::http::error::ErrorBody;
             ("X-Auth-Session" = String, description = "The session's public id"),
             ("X-Auth-Fresh" = String, description = "`true` if the password was given recently, else `false`"),
         )),
-        (status = 400, description = "`ambiguous_credentials`", body = ErrorBody),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
