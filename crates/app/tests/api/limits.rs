@@ -35,24 +35,24 @@ on_both_deployments!(
     limits_outlast_a_restart,
 );
 
-const EMAIL: &str = "buyer1@markt.com";
-const WRONG: &str = "Password124";
-const ATTACKER: &str = "198.51.100.66";
-const HOME: &str = "203.0.113.7";
+pub const EMAIL: &str = "buyer1@markt.com";
+pub const WRONG: &str = "Password124";
+pub const ATTACKER: &str = "198.51.100.66";
+pub const HOME: &str = "203.0.113.7";
 
 /// The limits of the defaults, behind a proxy that names the clients' addresses.
-async fn setup(deployment: Deployment) -> Setup {
+pub async fn setup(deployment: Deployment) -> Setup {
     Setup::of(deployment).await.limited().await.with("MARKT_HTTP__TRUSTED_PROXIES", "127.0.0.0/8")
 }
 
 /// A client at this address.
-fn at(server: &Server, address: &str) -> Client {
+pub fn at(server: &Server, address: &str) -> Client {
     server.without_cookies().with_header("x-forwarded-for", address)
 }
 
 /// Makes sure that this is a refusal for now; returns for how many seconds.
 #[track_caller]
-fn assert_limited(answer: &Answer) -> u64 {
+pub fn assert_limited(answer: &Answer) -> u64 {
     answer.assert_error(429, "too_many_requests");
     assert_eq!(answer.header("set-cookie"), "", "{answer:?}");
     let seconds = answer.header("retry-after").parse().unwrap_or_default();
@@ -61,7 +61,7 @@ fn assert_limited(answer: &Answer) -> u64 {
 }
 
 /// Guesses wrongly as often as is allowed.
-async fn use_up(client: &Client, email: &str, count: usize) {
+pub async fn use_up(client: &Client, email: &str, count: usize) {
     for _ in 0..count {
         client.log_in(email, WRONG).await.assert_error(401, "invalid_credentials");
     }
@@ -310,7 +310,7 @@ async fn nobody_keeps_codes_from_a_user_where_they_logged_in_before(deployment: 
     assert_limited(&send(&home).await);
 }
 
-async fn reauthenticate(client: &Client, password: &str) -> Answer {
+pub async fn reauthenticate(client: &Client, password: &str) -> Answer {
     client.post("/users/reauthenticate", json!({ "password": password })).await
 }
 

@@ -50,6 +50,7 @@ mod server;
 mod session_lifetime;
 mod setup;
 mod shapes;
+mod shared_networks;
 mod swagger_ui;
 mod switching_roles;
 mod transports;

@@ -3,7 +3,11 @@
 //! Failures count, not successes. A password is looked at only while there is room, and what came of it is told only
 //! if there still is room after: of many guesses at once, no more are answered than the limit allows, whereas right
 //! passwords never stand in each other's way.
+//!
+//! A network's limit is for accounts that are not known there. Who is known has a limit of their own there, which bounds
+//! the guesses, and which a neighbour can't use up by guessing at others.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,12 +60,22 @@ pub struct Throttle {
 #[must_use = "what came of it has to be counted"]
 pub struct Attempt<'a> {
     throttle: &'a Throttle,
-    buckets: Vec<Bucket>,
+    /// There has to be room in each of them.
+    deciding: Vec<Bucket>,
+    /// Counts a failure, too, but room in it isn't asked for.
+    beside: Option<Bucket>,
+}
+
+/// What counts for an account.
+struct AccountBucket {
+    bucket: Bucket,
+    /// Whether it is apart for a client that the account knows.
+    is_known: bool,
 }
 
 impl Throttle {
     /// Begins a login with this address. It counts apart from all others if it comes from a network that the account
-    /// was logged in from before: so nobody can lock a user out from elsewhere.
+    /// was logged in from before: so nobody can lock a user out, from elsewhere or by guessing at others from there.
     ///
     /// # Errors
     /// If too much was tried, or that can't be told.
@@ -73,14 +87,17 @@ impl Throttle {
         self.begin(account, client).await
     }
 
-    /// Begins to check the password of somebody who is logged in already. It counts apart from logins: only who has a
-    /// session of the user can use it up.
+    /// Begins to check the password of somebody who is logged in already, and so is known. It counts apart from logins:
+    /// only who has a session of the user can use it up.
     ///
     /// # Errors
     /// If too much was tried, or that can't be told.
     pub async fn confirm(&self, user: &UserId, client: &Client) -> Result<Attempt<'_>, ThrottleError> {
-        let rate = self.limits.login_per_account;
-        self.begin(rate.map(|rate| Bucket::new("confirm-account", user.as_str(), rate)), client).await
+        let account = self.limits.login_per_account.map(|rate| {
+            let bucket = Bucket::new("confirm-account", user.as_str(), rate);
+            AccountBucket { bucket, is_known: true }
+        });
+        self.begin(account, client).await
     }
 
     /// Counts a code that shall be sent to this address, whether it is anybody's or not.
@@ -89,7 +106,7 @@ impl Throttle {
     /// If there were too many, or that can't be told.
     pub async fn send_code(&self, email: &EmailAddress, client: &Client) -> Result<(), ThrottleError> {
         let Some(rate) = self.limits.codes_per_account else { return Ok(()) };
-        let bucket = self.account_bucket("codes", email, client.network(), rate).await?;
+        let AccountBucket { bucket, .. } = self.account_bucket("codes", email, client.network(), rate).await?;
         let room = self.limiter.count(&[bucket], self.clock.now()).await?;
         refuse_without(room)
     }
@@ -100,19 +117,26 @@ impl Throttle {
         email: &EmailAddress,
         network: Network,
         rate: Rate,
-    ) -> Result<Bucket, StoreError> {
+    ) -> Result<AccountBucket, StoreError> {
         let subject = email.to_comparable();
-        Ok(if self.users.knows_network(email, network).await? {
+        let is_known = self.users.knows_network(email, network).await?;
+        let bucket = if is_known {
             Bucket::new(&format!("{kind}-known"), &format!("{subject} {network}"), rate)
         } else {
             Bucket::new(&format!("{kind}-account"), &subject, rate)
-        })
+        };
+        Ok(AccountBucket { bucket, is_known })
     }
 
-    async fn begin(&self, account: Option<Bucket>, client: &Client) -> Result<Attempt<'_>, ThrottleError> {
+    async fn begin(&self, account: Option<AccountBucket>, client: &Client) -> Result<Attempt<'_>, ThrottleError> {
         let network = client.network().to_string();
         let network = self.limits.login_per_network.map(|rate| Bucket::new("login-network", &network, rate));
-        let attempt = Attempt { throttle: self, buckets: account.into_iter().chain(network).collect() };
+        // Without a limit of its own, an account is guessed at no more often than the network's allows.
+        let (deciding, beside) = match account {
+            Some(AccountBucket { bucket, is_known: true }) => (vec![bucket], network),
+            account => (account.map(|account| account.bucket).into_iter().chain(network).collect(), None),
+        };
+        let attempt = Attempt { throttle: self, deciding, beside };
         attempt.look().await?;
         Ok(attempt)
     }
@@ -124,11 +148,15 @@ impl Attempt<'_> {
     /// # Errors
     /// If that is not to be told, since too much was tried meanwhile.
     pub async fn failed(self) -> Result<(), ThrottleError> {
-        if self.buckets.is_empty() {
+        let Self { throttle: Throttle { limiter, clock, .. }, deciding, beside } = &self;
+        if deciding.is_empty() {
             return Ok(());
         }
-        let room = self.throttle.limiter.count(&self.buckets, self.throttle.clock.now()).await?;
-        refuse_without(room)
+        refuse_without(limiter.count(deciding, clock.now()).await?)?;
+        if let Some(bucket) = beside {
+            let _full_or_not = limiter.count(slice::from_ref(bucket), clock.now()).await?;
+        }
+        Ok(())
     }
 
     /// The password was right.
@@ -140,10 +168,10 @@ impl Attempt<'_> {
     }
 
     async fn look(&self) -> Result<(), ThrottleError> {
-        if self.buckets.is_empty() {
+        if self.deciding.is_empty() {
             return Ok(());
         }
-        let room = self.throttle.limiter.look(&self.buckets, self.throttle.clock.now()).await?;
+        let room = self.throttle.limiter.look(&self.deciding, self.throttle.clock.now()).await?;
         refuse_without(room)
     }
 }
