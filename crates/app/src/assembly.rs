@@ -141,11 +141,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             require_verified_email: config.auth.require_verified_email,
         }),
         log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), Arc::clone(&accounts))),
-        reauthenticate: Arc::new(Reauthenticate {
-            confirm,
-            rotation: Arc::clone(&rotation),
-            clock: Arc::clone(&clock),
-        }),
+        reauthenticate: Arc::new(Reauthenticate { confirm, rotation: Arc::clone(&rotation) }),
         reset_password: Arc::new(ResetPassword {
             users: Arc::clone(&users),
             sessions: Arc::clone(&sessions),

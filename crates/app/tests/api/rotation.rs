@@ -37,6 +37,7 @@ on_both_deployments!(
     the_grace_is_the_one_that_is_configured,
     a_wrong_password_rotates_nothing,
     an_answer_that_comes_late_does_not_put_the_old_cookie_back,
+    in_real_time_a_replaced_secret_is_not_fresh_by_the_password_that_replaced_it,
 );
 
 /// What rotates a session that is kept in a cookie.
@@ -353,4 +354,18 @@ async fn until_used(server: &Server, secret: &str) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the session isn't used");
+}
+
+/// The machine's clock goes on between the steps of a rotation.
+async fn in_real_time_a_replaced_secret_is_not_fresh_by_the_password_that_replaced_it(deployment: Deployment) {
+    let server = Setup::of(deployment).await.in_real_time().start().await;
+    for path in ["/users/reauthenticate", "/users/password"] {
+        let mut secret = server.secret_in_cookie(EMAIL).await;
+        for round in 0..10 {
+            let new = rotate(&server.with_cookie(&secret), path).await.session_cookie().value;
+            assert_eq!(server.session_of(&secret).await["fresh"], false, "{path}, {round}");
+            assert_eq!(server.session_of(&new).await["fresh"], true, "{path}, {round}");
+            secret = new;
+        }
+    }
 }

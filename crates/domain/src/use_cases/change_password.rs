@@ -54,7 +54,7 @@ impl ChangePassword {
             let ended = self.end_others.execute(&caller.session, state, Ending::PasswordChanged).await?;
             tracing::info!(event = "password_changed", user_id = %user, session_id = %id);
             ended.ok_or(PasswordError::SessionRevoked)?;
-            let changed = self.rotation.rotate(id, caller.by_former_secret, |session| {
+            let changed = self.rotation.rotate(id, caller.by_former_secret, |session, now| {
                 session.authenticated_at = now;
                 session.client = client.clone();
             });

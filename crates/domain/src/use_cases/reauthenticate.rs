@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::credentials::Password;
-use crate::ports::clock::Clock;
 use crate::use_cases::authenticate::Authenticated;
 use crate::use_cases::confirm_password::{ConfirmPassword, PasswordError};
 use crate::use_cases::rotate_session::{ChangedSession, RotateSession};
@@ -15,8 +14,6 @@ pub struct Reauthenticate {
     pub confirm: Arc<ConfirmPassword>,
     /// What gives the session its new secret.
     pub rotation: Arc<RotateSession>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
 }
 
 impl Reauthenticate {
@@ -32,8 +29,7 @@ impl Reauthenticate {
     ) -> Result<ChangedSession, PasswordError> {
         let session = &caller.session;
         self.confirm.execute(&session.user_id, password, client).await?;
-        let now = self.clock.now();
-        let changed = self.rotation.rotate(&session.id, caller.by_former_secret, |session| {
+        let changed = self.rotation.rotate(&session.id, caller.by_former_secret, |session, now| {
             session.authenticated_at = now;
             session.client = client.clone();
         });

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::Timestamp;
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -39,13 +40,16 @@ impl RotateSession {
     /// replaced already, or is replaced by another request in this moment, is changed, but keeps the secret that it got
     /// there. Nothing if the session has ended.
     ///
+    /// The change is told the time at which the old secret is replaced. A password that was given for the change counts
+    /// from then on and not before, or the old secret would profit by it.
+    ///
     /// # Errors
     /// If the store can't be reached or read.
     pub async fn rotate(
         &self,
         id: &SessionId,
         by_former_secret: bool,
-        change: impl Fn(&mut Session) + Send + Sync,
+        change: impl Fn(&mut Session, Timestamp) + Send + Sync,
     ) -> Result<Option<ChangedSession>, StoreError> {
         if by_former_secret {
             return self.change(id, true, change).await;
@@ -57,9 +61,10 @@ impl RotateSession {
             };
             let secret = SessionSecret::generate(self.entropy.as_ref());
             let mut successor = Session { id: secret.id(), ..session };
-            self.use_now(&mut successor);
-            change(&mut successor);
-            let honoured_until = self.clock.now().plus(self.policy.rotation_grace);
+            let now = self.clock.now();
+            self.mark_used(&mut successor, now);
+            change(&mut successor, now);
+            let honoured_until = now.plus(self.policy.rotation_grace);
             match self.sessions.rotate(id, revision, &successor, honoured_until).await? {
                 Change::Made => {
                     tracing::info!(event = "session_rotated", session_id = %id, successor = %successor.id);
@@ -81,17 +86,18 @@ impl RotateSession {
         &self,
         id: &SessionId,
         by_former_secret: bool,
-        change: impl Fn(&mut Session) + Send + Sync,
+        change: impl Fn(&mut Session, Timestamp) + Send + Sync,
     ) -> Result<Option<ChangedSession>, StoreError> {
         for _ in 0..ATTEMPTS {
             let Some(StoredSession { mut session, revision, honoured_until, .. }) = self.sessions.find(id).await?
             else {
                 return Ok(None);
             };
+            let now = self.clock.now();
             if !by_former_secret && honoured_until.is_none() {
-                self.use_now(&mut session);
+                self.mark_used(&mut session, now);
             }
-            change(&mut session);
+            change(&mut session, now);
             match self.sessions.update(&session, revision).await? {
                 Change::Made => return Ok(Some(ChangedSession { session, secret: None })),
                 Change::Conflict => {}
@@ -101,8 +107,8 @@ impl RotateSession {
         Err(contended("change session"))
     }
 
-    fn use_now(&self, session: &mut Session) {
-        let now = self.clock.now().max(session.last_activity);
+    fn mark_used(&self, session: &mut Session, now: Timestamp) {
+        let now = now.max(session.last_activity);
         session.last_activity = now;
         session.idle_expires_at = self.policy.idle_expiry(session.remember, now, session.expires_at);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ports::StoreError;
 use crate::role::Role;
-use crate::session::Transport;
+use crate::session::{Session, Transport};
 use crate::use_cases::authenticate::Authenticated;
 use crate::use_cases::rotate_session::{ChangedSession, RotateSession};
 
@@ -41,7 +41,7 @@ impl SwitchRole {
         if !(user.is_buyer && user.is_seller && caller.account.profile.is_usable(role)) {
             return Err(SwitchRoleError::RoleUnavailable(role));
         }
-        let to_role = |session: &mut crate::session::Session| session.current_role = role;
+        let to_role = |session: &mut Session, _| session.current_role = role;
         let changed = match session.transport {
             Transport::Cookie => self.rotation.rotate(&session.id, caller.by_former_secret, to_role).await?,
             Transport::Bearer => self.rotation.change(&session.id, caller.by_former_secret, to_role).await?,
