@@ -37,6 +37,7 @@ on_both_deployments!(
     the_grace_is_the_one_that_is_configured,
     a_wrong_password_rotates_nothing,
     an_answer_that_comes_late_does_not_put_the_old_cookie_back,
+    who_reauthenticates_is_told_what_the_session_says_for_their_own_secret,
     in_real_time_a_replaced_secret_is_not_fresh_by_the_password_that_replaced_it,
 );
 
@@ -354,6 +355,22 @@ async fn until_used(server: &Server, secret: &str) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the session isn't used");
+}
+
+async fn who_reauthenticates_is_told_what_the_session_says_for_their_own_secret(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let former = server.secret_in_cookie(EMAIL).await;
+    let present = rotate(&server.with_cookie(&former), "/users/switch-role").await.session_cookie().value;
+    server.clock().advance(SECOND);
+    let by_former = rotate(&server.with_cookie(&former), "/users/reauthenticate").await.json();
+    assert_eq!(by_former["fresh"], false);
+    assert_eq!(by_former, server.session_of(&former).await);
+    assert_eq!(server.session_of(&present).await["fresh"], true);
+    server.clock().advance(SECOND);
+    let answer = rotate(&server.with_cookie(&present), "/users/reauthenticate").await;
+    let by_present = answer.json();
+    assert_eq!(by_present["fresh"], true);
+    assert_eq!(by_present, server.session_of(&answer.session_cookie().value).await);
 }
 
 /// The machine's clock goes on between the steps of a rotation.

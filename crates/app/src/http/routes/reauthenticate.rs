@@ -29,13 +29,14 @@ impl FromFields for ReauthenticateBody {
 
 /// Give the password again.
 ///
-/// The session is fresh again, and has a new secret: in the cookie, and as `token` for a bearer session.
+/// The session is fresh again, and has a new secret: in the cookie, and as `token` for a bearer session. Who comes with
+/// a secret that was just replaced gets no other, and isn't fresh by it: the present one is.
 #[utoipa::path(
     post, path = "/users/reauthenticate", tag = "sessions", operation_id = "reauthenticate",
     request_body = ReauthenticateBody,
     security(("cookie" = []), ("bearer" = [])),
     responses(
-        (status = 200, description = "The session, fresh again", body = WithToken<SessionBody>),
+        (status = 200, description = "The session, as `GET /session` has it", body = WithToken<SessionBody>),
         (status = 400, description = "`malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
         (status = 403, description = "`wrong_password`, `cross_origin_refused`", body = ErrorBody),
@@ -57,5 +58,7 @@ pub async fn reauthenticate(
         tracing::info!(event = "reauthentication_failed", session_id = %caller.session.id, reason = %error);
     })?;
     tracing::info!(event = "reauthenticated", user_id = %caller.session.user_id, session_id = %changed.session.id);
-    Ok(hand_out_changed(&app, SessionBody::new(&changed.session, true), &changed))
+    // Who came by a secret that was replaced already keeps it, and what the password did is for its successor.
+    let is_fresh = changed.secret.is_some();
+    Ok(hand_out_changed(&app, SessionBody::new(&changed.session, is_fresh), &changed))
 }
