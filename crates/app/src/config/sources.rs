@@ -32,24 +32,32 @@ impl Sources {
 
     pub(super) fn read(&self) -> Result<Settings, ConfigErrors> {
         let mut settings = Settings::default();
-        self.read_file(&mut settings)?;
-        for (name, value) in &self.environment {
-            if let Some(rest) = name.strip_prefix("MARKT_") {
-                let key = rest.to_lowercase().replace("__", ".");
-                set(&mut settings, key, value.clone(), &Origin::Environment(name.clone()));
-            }
-        }
-        for (key, value) in &self.flags {
-            set(&mut settings, key.clone(), value.clone(), &Origin::Flag);
+        let file = self.read_file(&mut settings)?;
+        for source in [file, self.read_environment(), self.read_flags()] {
+            set_all(&mut settings, source);
         }
         Ok(settings)
     }
 
-    fn read_file(&self, settings: &mut Settings) -> Result<(), ConfigErrors> {
+    fn read_environment(&self) -> Vec<(String, Setting)> {
+        let read = |(name, value): &(String, String)| {
+            let key = name.strip_prefix("MARKT_")?.to_lowercase().replace("__", ".");
+            Some((key, Setting { value: value.clone(), origin: Origin::Environment(name.clone()) }))
+        };
+        self.environment.iter().filter_map(read).collect()
+    }
+
+    fn read_flags(&self) -> Vec<(String, Setting)> {
+        let read =
+            |(key, value): &(String, String)| (key.clone(), Setting { value: value.clone(), origin: Origin::Flag });
+        self.flags.iter().map(read).collect()
+    }
+
+    fn read_file(&self, settings: &mut Settings) -> Result<Vec<(String, Setting)>, ConfigErrors> {
         let path = match &self.file {
             Some(path) => path.clone(),
             None if Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.into(),
-            None => return Ok(()),
+            None => return Ok(Vec::new()),
         };
         let shown = path.display();
         let wrong = |error: String| ConfigErrors(vec![format!("{shown}: {error}")]);
@@ -59,23 +67,30 @@ impl Sources {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             wrong(format!("line {line}: not TOML: {}", error.message()))
         })?;
-        flatten(settings, String::new(), table, &Origin::File(shown.to_string()));
-        Ok(())
+        let origin = Origin::File(shown.to_string());
+        let mut read = Vec::new();
+        for (key, value) in flattened(String::new(), table) {
+            match as_text(&value) {
+                Some(value) => read.push((key, Setting { value, origin: origin.clone() })),
+                None => settings
+                    .refuse(format!("{key} ({origin}): must be a text, a number, true, false or a list of texts")),
+            }
+        }
+        Ok(read)
     }
 }
 
-fn flatten(settings: &mut Settings, prefix: String, table: toml::Table, origin: &Origin) {
+/// The table's values, and those of the tables in it, by their whole keys.
+fn flattened(prefix: String, table: toml::Table) -> Vec<(String, toml::Value)> {
+    let mut values = Vec::new();
     for (name, value) in table {
         let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
-            toml::Value::Table(table) => flatten(settings, key, table, origin),
-            value => match as_text(&value) {
-                Some(text) => set(settings, key, text, origin),
-                None => settings
-                    .refuse(format!("{key} ({origin}): must be a text, a number, true, false or a list of texts")),
-            },
+            toml::Value::Table(table) => values.extend(flattened(key, table)),
+            value => values.push((key, value)),
         }
     }
+    values
 }
 
 fn as_text(value: &toml::Value) -> Option<String> {
@@ -91,17 +106,34 @@ fn as_text(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn set(settings: &mut Settings, key: String, value: String, origin: &Origin) {
-    let secret_key = key.strip_suffix("_file").filter(|key| SECRET_KEYS.contains(key));
-    let Some(secret_key) = secret_key else {
-        settings.set(key, Setting { value, origin: origin.clone() });
+/// Sets what stands in one source.
+fn set_all(settings: &mut Settings, source: Vec<(String, Setting)>) {
+    for (key, Setting { origin, .. }) in &source {
+        let of_file = |(other, _): &&(String, Setting)| secret_key(other) == Some(key);
+        if let Some((file_key, Setting { origin: file_origin, .. })) = source.iter().find(of_file) {
+            settings.refuse(format!("{key} ({origin}) and {file_key} ({file_origin}): only one of them may be set"));
+        }
+    }
+    for (key, setting) in source {
+        set(settings, key, setting);
+    }
+}
+
+/// The key whose value stands in the file that this key names.
+fn secret_key(key: &str) -> Option<&str> {
+    key.strip_suffix("_file").filter(|key| SECRET_KEYS.contains(key))
+}
+
+fn set(settings: &mut Settings, key: String, Setting { value, origin }: Setting) {
+    let Some(secret_key) = secret_key(&key) else {
+        settings.set(key, Setting { value, origin });
         return;
     };
     match std::fs::read_to_string(&value) {
         // Editors end a file with a line break that is not part of the secret.
         Ok(text) => {
             let value = text.trim_end_matches(['\r', '\n']).to_owned();
-            settings.set(secret_key.to_owned(), Setting { value, origin: origin.clone() });
+            settings.set(secret_key.to_owned(), Setting { value, origin });
         }
         Err(error) => {
             settings.refuse(format!("{key} = {value:?} ({origin}): must be a file that can be read: {error}"))

@@ -116,6 +116,42 @@ fn secrets_can_stand_in_files_and_are_never_shown() {
 }
 
 #[test]
+fn a_secret_stands_in_the_key_or_in_a_file_of_its_own_but_not_in_both() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "postgres://markt:hunter2@db/markt\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let message = errors(&[("MARKT_DATABASE_URL", "sqlite://geheim.db"), ("MARKT_DATABASE_URL_FILE", path)]);
+    assert!(message.contains("database_url (MARKT_DATABASE_URL)"), "{message}");
+    assert!(message.contains("database_url_file (MARKT_DATABASE_URL_FILE)"), "{message}");
+    assert!(!message.contains("hunter2") && !message.contains("geheim"), "{message}");
+    assert!(errors(&[("MARKT_REDIS_URL_FILE", path), ("MARKT_REDIS_URL", "")]).contains("MARKT_REDIS_URL_FILE"));
+
+    let toml = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(toml.path(), format!("[jwt]\nsecret_file = '{path}'\nsecret = 'geheim'\n")).unwrap();
+    let both = [("jwt.secret", "geheim"), ("jwt.secret_file", path)].map(|(key, value)| (key.into(), value.into()));
+    let in_file = Sources { file: Some(toml.path().into()), ..Sources::default() };
+    for sources in [in_file, Sources { flags: both.into(), ..Sources::default() }] {
+        let message = Config::load(&sources).map(drop).unwrap_err().to_string();
+        assert!(message.contains("jwt.secret (") && message.contains("jwt.secret_file ("), "{message}");
+        assert!(!message.contains("geheim"), "{message}");
+    }
+}
+
+#[test]
+fn a_later_source_may_name_a_file_in_place_of_the_key_and_the_other_way_round() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "postgres://db/from_file\n").unwrap();
+    let key = ("database_url".to_owned(), "postgres://db/from_key".to_owned());
+    let as_file = ("database_url_file".to_owned(), file.path().to_str().unwrap().to_owned());
+    for (environment, flag, expected) in [(&key, &as_file, "from_file"), (&as_file, &key, "from_key")] {
+        let variable = format!("MARKT_{}", environment.0.to_uppercase());
+        let environment = vec![(variable, environment.1.clone())];
+        let config = Config::load(&Sources { environment, flags: vec![flag.clone()], ..Sources::default() }).unwrap();
+        assert_eq!(config.database_url.expose(), format!("postgres://db/{expected}"));
+    }
+}
+
+#[test]
 fn a_timeout_can_be_shortened_without_the_others() {
     for key in ["IDLE_TIMEOUT", "IDLE_TIMEOUT_NOT_REMEMBERED", "ABSOLUTE_TIMEOUT"] {
         load(&[(&format!("MARKT_SESSION__{key}"), "2s")]).unwrap();
