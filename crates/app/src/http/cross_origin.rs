@@ -43,9 +43,10 @@ fn is_forged(method: &Method, uri: &Uri, headers: &HeaderMap, allowed: &[Origin]
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }
-    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);
+    let header = |name| headers.get(name).map(HeaderValue::as_bytes).filter(|value: &&[u8]| !value.is_empty());
+    let origin = header(ORIGIN);
     let trusted = || origin.is_some_and(|origin| allowed.iter().any(|allowed| allowed.as_str().as_bytes() == origin));
-    match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+    match header(HeaderName::from_static("sec-fetch-site")) {
         Some(b"same-origin" | b"none") => false,
         Some(_) => !trusted(),
         None => origin.is_some_and(|origin| !is_own(origin, uri, headers)) && !trusted(),
@@ -109,5 +110,15 @@ mod tests {
     #[test]
     fn what_no_browser_sent_passes() {
         assert!(!forged(Method::POST, &[("host", "auth.example.com")]));
+    }
+
+    #[test]
+    fn an_empty_header_is_as_none() {
+        assert!(!forged(Method::POST, &[("sec-fetch-site", "")]));
+        assert!(!forged(Method::POST, &[("origin", "")]));
+        assert!(!forged(Method::POST, &[("sec-fetch-site", ""), ("origin", "")]));
+        assert!(forged(Method::POST, &[("sec-fetch-site", ""), ("origin", "https://evil.example")]));
+        assert!(!forged(Method::POST, &[("sec-fetch-site", ""), ("origin", "https://app.example.com")]));
+        assert!(forged(Method::POST, &[("sec-fetch-site", "cross-site"), ("origin", "")]));
     }
 }
