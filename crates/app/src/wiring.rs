@@ -75,9 +75,9 @@ pub enum WiringError {
         /// Why.
         source: markt_redis::ConnectError,
     },
-    /// Passwords can't be hashed at the configured cost.
+    /// Passwords can't be hashed as configured.
     #[error(transparent)]
-    Password(#[from] markt_password::InvalidCost),
+    Password(#[from] markt_password::SetUpError),
     /// Mail can't be sent as configured.
     #[error(transparent)]
     Mail(#[from] markt_mail::SetUpError),

@@ -57,12 +57,21 @@ impl Argon2id {
         };
         let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
         let outdated = cost(&params) != cost(&self.params);
+        let output = compute(params, password, &salt, expected.len(), memory)?;
+        self.give_back(memory);
         // Outputs are compared in constant time.
-        Ok(match compute(params, password, &salt, expected.len(), memory)? == expected {
+        Ok(match output == expected {
             false => Verdict::Wrong,
             true if outdated => Verdict::RightButOutdated,
             true => Verdict::Right,
         })
+    }
+
+    /// Gives back what a hash of a greater cost than ours has taken.
+    fn give_back(&self, memory: &mut Memory) {
+        let usual = self.params.block_count();
+        memory.truncate(usual);
+        memory.shrink_to(usual);
     }
 }
 
@@ -92,4 +101,32 @@ fn compute(
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> HashingError {
     HashingError::Failed(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    fn argon2id(memory_kib: u32) -> Argon2id {
+        let once = NonZeroUsize::MIN;
+        let cost =
+            Cost { memory_kib, iterations: 1, parallelism: 1, max_concurrent: once, max_queued: 1, upgrade: true };
+        Argon2id::new(cost).unwrap()
+    }
+
+    #[test]
+    fn memory_is_used_again_and_what_a_dearer_hash_took_is_given_back() {
+        let password = Password::new("Password123".to_owned());
+        let hash = |memory_kib| argon2id(memory_kib).hash(&password, &[1; 16], &mut Memory::new()).unwrap();
+        let (ours, dearer, cheaper) = (hash(256), hash(4096), hash(64));
+        let mut memory = Memory::new();
+        for (stored, verdict) in
+            [(&ours, Verdict::Right), (&dearer, Verdict::RightButOutdated), (&cheaper, Verdict::RightButOutdated)]
+        {
+            assert_eq!(argon2id(256).verify(&password, Some(stored), &mut memory).unwrap(), verdict);
+            assert_eq!(memory.capacity(), 256);
+        }
+    }
 }

@@ -4,12 +4,15 @@
 //! and reported as outdated, so that they are replaced at the next login.
 //!
 //! A fixed number of threads does the work, each in a block of memory of its own that is used again and again: what a
-//! flood of logins can cost is known beforehand, and the threads that serve requests never hash.
+//! flood of logins can cost is known beforehand, and the threads that serve requests never hash. Who would wait for long
+//! is refused at once.
 
 mod argon2id;
 mod legacy;
+mod load;
 mod workers;
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -32,16 +35,22 @@ pub struct Cost {
     pub parallelism: u32,
     /// How many hashes are made at once: so many threads, each with its memory.
     pub max_concurrent: NonZeroUsize,
-    /// How many may wait; more are refused at once.
+    /// How many may wait; more are refused at once, and so is who would wait for longer than two seconds.
     pub max_queued: usize,
     /// Whether hashes of other forms or costs are reported as outdated.
     pub upgrade: bool,
 }
 
-/// The cost of a hash is out of argon2's bounds.
+/// Why passwords can't be hashed.
 #[derive(Debug, thiserror::Error)]
-#[error("password.memory_kib, password.iterations, password.parallelism: argon2 refuses these costs: {0}")]
-pub struct InvalidCost(argon2::Error);
+pub enum SetUpError {
+    /// The cost of a hash is out of argon2's bounds.
+    #[error("password.memory_kib, password.iterations, password.parallelism: argon2 refuses these costs: {0}")]
+    Cost(argon2::Error),
+    /// There are no more threads to be had.
+    #[error("password.max_concurrent: the threads can't be started: {0}")]
+    Threads(io::Error),
+}
 
 /// Hashes and verifies passwords.
 pub struct Hasher {
@@ -55,12 +64,12 @@ impl Hasher {
     /// Starts the threads. They end with the hasher.
     ///
     /// # Errors
-    /// If the cost is out of bounds.
-    pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Result<Self, InvalidCost> {
-        let argon2id = Argon2id::new(cost).map_err(InvalidCost)?;
+    /// If the cost is out of bounds, or the system gives no threads.
+    pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Result<Self, SetUpError> {
+        let argon2id = Argon2id::new(cost).map_err(SetUpError::Cost)?;
         Ok(Self {
             argon2id: Arc::new(argon2id),
-            workers: Workers::start(cost.max_concurrent, cost.max_queued),
+            workers: Workers::start(cost.max_concurrent, cost.max_queued).map_err(SetUpError::Threads)?,
             entropy,
             upgrade: cost.upgrade,
         })

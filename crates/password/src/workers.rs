@@ -1,31 +1,45 @@
 //! Threads that hash, and the queue before them.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use markt_domain::ports::password_hasher::HashingError;
 use tokio::sync::oneshot;
 
 use crate::argon2id::Memory;
+use crate::load::Load;
+
+/// What the threads are called, for who looks at the process.
+const NAME: &str = "hashing";
+
+/// By how much the threads are nicer than those that serve requests (ADR 26).
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
-/// A fixed number of threads. They end when this is dropped.
+/// A fixed number of threads, which take what there is to do in turn. They end when this is dropped.
 pub(crate) struct Workers {
-    queue: SyncSender<Job>,
+    queue: Sender<Job>,
+    load: Arc<Load>,
 }
 
 impl Workers {
-    pub(crate) fn start(threads: NonZeroUsize, max_queued: usize) -> Self {
-        let (queue, jobs) = sync_channel::<Job>(max_queued);
+    /// # Errors
+    /// If the system gives no more threads.
+    pub(crate) fn start(threads: NonZeroUsize, max_queued: usize) -> io::Result<Self> {
+        let (queue, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..threads.get() {
             let jobs = Arc::clone(&jobs);
-            std::thread::spawn(move || work(&jobs));
+            thread::Builder::new().name(NAME.to_owned()).spawn(move || work(&jobs))?;
         }
-        Self { queue }
+        Ok(Self { queue, load: Arc::new(Load::new(threads, max_queued)) })
     }
 
     /// Runs a job when its turn comes; not at all if the caller has gone away by then.
@@ -33,21 +47,24 @@ impl Workers {
         &self,
         job: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashingError> {
+        let place = self.load.admit().ok_or(HashingError::Overloaded)?;
         let (answer, result) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
-            if !answer.is_closed() {
-                let _caller_left = answer.send(job(memory));
+            if answer.is_closed() {
+                return;
             }
+            let begun = Instant::now();
+            let result = job(memory);
+            place.done(begun.elapsed());
+            let _caller_left = answer.send(result);
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => HashingError::Overloaded,
-            TrySendError::Disconnected(_) => HashingError::Failed("the hashing threads have ended".into()),
-        })?;
+        self.queue.send(job).map_err(|_| HashingError::Failed("the hashing threads have ended".into()))?;
         result.await.map_err(|error| HashingError::Failed(Box::new(error)))
     }
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
+    give_way();
     let mut memory = Memory::new();
     loop {
         // Held while waiting, not while working: the next thread takes over the wait.
@@ -55,5 +72,73 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         let Ok(job) = job else { return };
         // A job that panics fails for its caller, who is told by the dropped channel; the thread goes on.
         let _panicked = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+    }
+}
+
+/// Lets the threads that serve requests go first. Elsewhere than on Linux, niceness is the whole process's.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _refused = rustix::process::nice(NICENESS);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn one_worker() -> Workers {
+        Workers::start(NonZeroUsize::MIN, 8).unwrap()
+    }
+
+    #[tokio::test]
+    async fn jobs_are_done_in_the_order_they_came_in() {
+        let workers = one_worker();
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let job = |name| {
+            let done = Arc::clone(&done);
+            workers.run(move |_| done.lock().unwrap().push(name))
+        };
+        let (a, b, c, d) = tokio::join!(job('a'), job('b'), job('c'), job('d'));
+        assert!([a, b, c, d].iter().all(Result::is_ok));
+        assert_eq!(*done.lock().unwrap(), ['a', 'b', 'c', 'd']);
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_caller_has_gone_is_not_done() {
+        let workers = one_worker();
+        let (open, gate) = sync_channel::<()>(0);
+        let (done, seen) = channel();
+        let held = workers.run(move |_| gate.recv().unwrap());
+        let abandoned = async {
+            let job = workers.run(move |_| done.send(()).unwrap());
+            assert!(timeout(Duration::ZERO, job).await.is_err());
+            open.send(()).unwrap();
+        };
+        let (held, ()) = tokio::join!(held, abandoned);
+        held.unwrap();
+        workers.run(|_| ()).await.unwrap();
+        assert!(seen.recv().is_err(), "it was dropped, and not run");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_takes_neither_the_thread_nor_its_place_along() {
+        let workers = one_worker();
+        for _ in 0..20 {
+            let failed = workers.run(|_| panic!("as the test wants it")).await;
+            assert!(matches!(failed, Err::<(), _>(HashingError::Failed(_))));
+        }
+        assert!(workers.run(|_| ()).await.is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn hashing_gives_way_to_all_else() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let hashing = one_worker().run(move |_| niceness()).await.unwrap();
+        assert_eq!(hashing, (niceness() + NICENESS).min(19));
     }
 }

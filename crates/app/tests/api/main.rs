@@ -29,6 +29,7 @@ mod odd_cookies;
 mod odd_requests;
 mod openapi;
 mod outages;
+mod overload;
 mod password_reset;
 mod passwords;
 mod persistence;

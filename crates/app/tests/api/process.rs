@@ -49,6 +49,11 @@ impl Process {
         process
     }
 
+    /// What the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for a line of the log with this message.
     pub fn wait_for(&mut self, message: &str) -> Value {
         loop {
