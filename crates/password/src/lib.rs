@@ -4,8 +4,8 @@
 //! and reported as outdated, so that they are replaced at the next login.
 //!
 //! A fixed number of threads does the work, each in a block of memory of its own that is used again and again: what a
-//! flood of logins can cost is known beforehand, and the threads that serve requests never hash. Who would wait for long
-//! is refused at once.
+//! flood of logins can cost is known beforehand, and the threads that serve requests never hash. Who would wait for
+//! long is refused at once.
 
 mod argon2id;
 mod legacy;
