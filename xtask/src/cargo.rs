@@ -61,3 +61,10 @@ fn shown(command: &Command) -> String {
 pub(crate) fn built(name: &str) -> Result<PathBuf, Failure> {
     Ok(env::current_exe()?.with_file_name(format!("{name}{}", env::consts::EXE_SUFFIX)))
 }
+
+/// The same, as the last release build left it.
+pub(crate) fn released(name: &str) -> Result<PathBuf, Failure> {
+    let debug = built(name)?;
+    let folders = debug.parent().and_then(Path::parent).ok_or("cargo's target folder can't be found")?;
+    Ok(folders.join("release").join(debug.file_name().unwrap_or_default()))
+}

@@ -1,6 +1,7 @@
 //! `cargo xtask COMMAND`: what a person and CI both run. Each command is a file here.
 
 mod arrows;
+mod bench;
 mod cargo;
 mod ci;
 mod dev;
@@ -17,6 +18,8 @@ cargo xtask dev [ARGS…]    builds the service and serves a demo; ARGS go to `m
 cargo xtask test [ARGS…]   runs all tests against a real Redis and PostgreSQL, which it finds or starts;
                            ARGS go to the test runner: part of a test's name, for one
 cargo xtask arrows         checks who depends on whom, by deny.toml and docs/architecture.md
+cargo xtask bench [ARGS…]  measures the release build against plain servers, and prints a table of ratios;
+                           ARGS are `--quick` and `--json FILE`
 cargo xtask ci             all that CI checks: formatting, clippy, docs, arrows, test
 cargo xtask help           this
 ";
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let rest: Vec<OsString> = arguments.collect();
     let result = match command.to_str() {
         Some("dev") => dev::run(&rest),
+        Some("bench") => bench::run(&rest),
         Some("test") => test::run(&rest),
         Some("arrows") if rest.is_empty() => arrows::run(),
         Some("ci") if rest.is_empty() => ci::run(),

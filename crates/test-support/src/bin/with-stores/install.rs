@@ -7,22 +7,20 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 use crate::local::on_path;
-use crate::provide::Store;
 
 const SCRIPT: &str = include_str!("install.sh");
 
-/// Installs the store's package. False where that can't be done.
-pub(crate) fn install(store: Store) -> Result<bool, Error> {
+/// Installs this package. False where that can't be done.
+pub(crate) fn install(package: &str) -> Result<bool, Error> {
     if !Path::new("/etc/debian_version").exists() || on_path("apt-get").is_none() {
         return Ok(false);
     }
     let Some(mut shell) = root_shell()? else { return Ok(false) };
-    let package = store.package();
-    store.say(&format!("installing Debian's package {package}"));
+    eprintln!("{package}: installing Debian's package");
     // In a process group of its own, and waited for: a Ctrl-C in the middle would leave dpkg in pieces.
     let status = shell.args(["-c", SCRIPT, "install", package]).stdin(Stdio::null()).process_group(0).status()?;
     if !status.success() {
-        return Err(format!("{}: apt-get couldn't install {package} ({status})", store.name()).into());
+        return Err(format!("apt-get couldn't install {package} ({status})").into());
     }
     Ok(true)
 }

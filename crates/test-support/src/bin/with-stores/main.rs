@@ -1,7 +1,8 @@
-//! `with-stores -- COMMAND ARGS…` runs a command with a real Redis and a real PostgreSQL, and ends both afterwards.
+//! `with-stores [--program NAME] -- COMMAND ARGS…` runs a command with a real Redis and a real PostgreSQL, and ends both
+//! afterwards. A program that the command runs besides is installed, if it is missing and can be.
 //!
-//! The command finds them in `TEST_REDIS_URL` and `TEST_DATABASE_URL`. A store that can't be had fails the run: tests
-//! that skip themselves for want of a server prove nothing. Whatever this program starts, it ends, however it ends
+//! The command finds the stores in `TEST_REDIS_URL` and `TEST_DATABASE_URL`. A store that can't be had fails the run:
+//! tests that skip themselves for want of a server prove nothing. Whatever this program starts, it ends, however it ends
 //! itself: what it starts runs under a [`watchdog`] that sees it go.
 
 #[cfg(not(unix))]
@@ -32,11 +33,14 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let result = match arguments.split_first() {
-        Some((first, command)) if first == "--" && !command.is_empty() => run(command).await,
-        Some((first, [name])) if first == docker::REAP => docker::reap(&name.to_string_lossy()).await.map(|()| 0),
+    let result = match arguments.as_slice() {
+        [dashes, command @ ..] if dashes == "--" && !command.is_empty() => run(None, command).await,
+        [option, program, dashes, command @ ..] if option == "--program" && dashes == "--" && !command.is_empty() => {
+            run(program.to_str(), command).await
+        }
+        [option, name] if option == docker::REAP => docker::reap(&name.to_string_lossy()).await.map(|()| 0),
         _ => {
-            eprintln!("usage: with-stores -- COMMAND ARGS…");
+            eprintln!("usage: with-stores [--program NAME] -- COMMAND ARGS…");
             return ExitCode::from(WRONG_USAGE);
         }
     };
@@ -49,8 +53,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: &[OsString]) -> Result<u8, Error> {
+async fn run(program: Option<&str>, command: &[OsString]) -> Result<u8, Error> {
     let mut interrupts = Interrupts::watch()?;
+    program.map(provide::ensure_program).transpose()?;
     let stores = tokio::select! {
         stores = provide::stores() => stores?,
         signal = interrupts.next() => return Ok(signal.exit_code()),

@@ -72,17 +72,18 @@ impl Stores {
 /// Finds or starts them.
 pub(crate) async fn stores() -> Result<Stores, Error> {
     let stores = Stores { redis: provide(Store::Redis).await?, postgres: provide(Store::Postgres).await? };
-    ensure_program(Store::Redis)?;
+    // Some tests freeze and kill a Redis. It must be one of their own, wherever the shared one runs.
+    ensure_program(Store::Redis.package())?;
     Ok(stores)
 }
 
-/// Some tests freeze and kill a Redis. It must be one of their own, wherever the shared one runs.
-fn ensure_program(store: Store) -> Result<(), Error> {
-    let program = store.package();
-    if local::on_path(program).is_some() || install::install(store)? {
+/// Installs a program that the command runs itself, unless it is there. It has its package's name.
+pub(crate) fn ensure_program(program: &str) -> Result<(), Error> {
+    if local::on_path(program).is_some() || install::install(program)? {
         return Ok(());
     }
-    Err(format!("tests that break a server start one of their own: install {program}, so that it is on PATH").into())
+    Err(format!("the command runs {program}, which can't be installed from here: install it, so that it is on PATH")
+        .into())
 }
 
 async fn provide(store: Store) -> Result<Provided, Error> {
@@ -95,7 +96,7 @@ async fn provide(store: Store) -> Result<Provided, Error> {
     if let Some(provided) = local::provide(store).await? {
         return Ok(provided);
     }
-    if install::install(store)?
+    if install::install(store.package())?
         && let Some(provided) = local::provide(store).await?
     {
         return Ok(provided);

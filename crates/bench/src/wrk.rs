@@ -1,0 +1,108 @@
+//! Load by wrk: closed loops over a few connections that stay open.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::process::Command;
+
+use crate::cli::Error;
+use crate::http::BROWSER;
+use crate::population::Member;
+use crate::redis::on_path;
+use crate::reference::PROFILE;
+use crate::service::Server;
+use crate::{statistics, tied};
+
+/// Enough to keep the server's cores busy, while wrk itself needs one thread.
+const CONNECTIONS: u32 = 32;
+
+/// wrk, and the scripts that tell it what to send.
+pub(crate) struct Wrk {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+/// Who the clients are.
+#[derive(Clone)]
+pub(crate) enum Clients {
+    /// All the same one, with this header.
+    One(String),
+    /// The members whose cookies are in this file, in turn.
+    Many(PathBuf),
+}
+
+/// What came of a load.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) requests: f64,
+    pub(crate) per_second: f64,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    report: Report,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    requests: u64,
+    microseconds: u64,
+    refused: u64,
+    broken: u64,
+}
+
+impl Wrk {
+    pub(crate) fn new(folder: &Path) -> Result<Self, Error> {
+        let program = on_path("wrk").ok_or("wrk is not on PATH: install it")?;
+        let report = include_str!("wrk/report.lua");
+        fs::write(folder.join("one.lua"), report)?;
+        fs::write(folder.join("many.lua"), format!("{report}\n{}", include_str!("wrk/cookies.lua")))?;
+        Ok(Self { program, folder: folder.to_owned() })
+    }
+
+    /// The first `count` members, in turn.
+    pub(crate) fn members(&self, count: u32) -> Result<Clients, Error> {
+        let file = self.folder.join(format!("{count}.cookies"));
+        let cookies: Vec<_> = (0..count).map(|index| Member(index).cookie()).collect();
+        fs::write(&file, cookies.join("\n") + "\n")?;
+        Ok(Clients::Many(file))
+    }
+
+    /// Asks a server for profiles, for so many seconds.
+    ///
+    /// # Errors
+    /// If the server ends, or gives another answer.
+    pub(crate) async fn load(&self, server: &mut Server, clients: &Clients, seconds: u32) -> Result<Load, Error> {
+        let mut command = Command::from(tied::command(self.program.as_os_str())?);
+        command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
+        command.args(["--duration", &format!("{seconds}s"), "--header", &format!("User-Agent: {BROWSER}")]);
+        let script = match clients {
+            Clients::One(header) => {
+                command.args(["--header", header]);
+                "one.lua"
+            }
+            Clients::Many(_) => "many.lua",
+        };
+        command.arg("--script").arg(self.folder.join(script)).arg(format!("http://{}{PROFILE}", server.address));
+        if let Clients::Many(file) = clients {
+            command.arg("--").arg(file);
+        }
+        let output = command.kill_on_drop(true).output().await?;
+        server.process.check()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find_map(|line| serde_json::from_str::<Line>(line).ok());
+        let Some(Line { report }) = line else {
+            return Err(format!("wrk reports nothing: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
+        };
+        if report.refused + report.broken > 0 || report.requests == 0 {
+            let Report { requests, refused, broken, .. } = report;
+            let what = format!("refused {refused} and broke {broken} of {requests} requests");
+            return Err(server.process.failed(&what));
+        }
+        let requests = statistics::count(report.requests);
+        let elapsed = Duration::from_micros(report.microseconds);
+        Ok(Load { requests, per_second: requests / elapsed.as_secs_f64() })
+    }
+}
