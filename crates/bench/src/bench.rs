@@ -31,7 +31,8 @@ struct Scale {
     many: u32,
     /// The rounds in which servers take turns.
     rounds: usize,
-    /// How long the near cache's commands are counted.
+    /// How long the near cache's commands are counted: for the record, longer than it takes until each session's use has
+    /// to be written down (`session.touch_interval`).
     count_seconds: u32,
     login_rounds: usize,
     login_turn: Duration,
@@ -42,7 +43,7 @@ struct Scale {
 const FULL: Scale = Scale {
     many: 1_000_000,
     rounds: 25,
-    count_seconds: 20,
+    count_seconds: 70,
     login_rounds: 7,
     login_turn: Duration::from_secs(4),
     trials: 1_000,
@@ -59,7 +60,7 @@ const QUICK: Scale = Scale {
     entries: 20_000,
 };
 
-/// Measures, prints the table, and writes the figures into a file if one is named. Exits with 1 if a figure doesn't hold.
+/// Measures, prints the table, and writes the figures into a file if one is named. Exits with 1 if one doesn't hold.
 pub(crate) async fn run(quick: bool, file: Option<&Path>) -> Result<ExitCode, Error> {
     let start = Instant::now();
     let folder = tempfile::Builder::new().prefix("markt-bench-").tempdir()?;
@@ -123,9 +124,12 @@ async fn measure(folder: &Path, database: &Database, scale: &Scale) -> Result<Ve
     figures.extend(counted);
 
     say(&format!("taking turns: {} sessions and {}, {} rounds", names[0], names[1], scale.rounds));
-    let mut on_many = Server::service("near cache on, many sessions", folder, database, &many, NearCache::On).await?;
-    let mut off_many =
-        Server::service("near cache off, many sessions", folder, database, &many, NearCache::Off).await?;
+    // All four begin anew: a process that has served before is not quite like one that hasn't.
+    let [on, off] = [NearCache::On, NearCache::Off];
+    on_few = Server::service("near cache on, few sessions", folder, database, &few, on).await?;
+    off_few = Server::service("near cache off, few sessions", folder, database, &few, off).await?;
+    let mut on_many = Server::service("near cache on, many sessions", folder, database, &many, on).await?;
+    let mut off_many = Server::service("near cache off, many sessions", folder, database, &many, off).await?;
     let lane = |server| Lane { server, clients: members.clone() };
     let sizes = Sizes { few: [lane(&mut on_few), lane(&mut off_few)], many: [lane(&mut on_many), lane(&mut off_many)] };
     let sized = profile::against_fewer(&wrk, sizes, [&names[0], &names[1]], scale.rounds).await?;
