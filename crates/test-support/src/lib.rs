@@ -14,5 +14,6 @@ pub mod clock;
 pub mod contracts;
 pub mod entropy;
 pub mod fixtures;
+pub mod programs;
 pub mod smtp;
 pub mod stores;

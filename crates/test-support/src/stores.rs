@@ -3,6 +3,8 @@
 //! A test that needs a server fails without one; it never passes by being skipped.
 
 mod databases;
+mod own_postgres;
+mod own_process;
 mod own_redis;
 mod relay;
 mod sql;
@@ -13,6 +15,7 @@ use std::net::SocketAddr;
 use url::Url;
 
 pub use databases::{PostgresDatabase, SqliteDatabase};
+pub use own_postgres::OwnPostgres;
 pub use own_redis::OwnRedis;
 pub use relay::Relay;
 pub use sql::{execute_sql, query_texts};

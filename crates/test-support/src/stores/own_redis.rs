@@ -1,24 +1,16 @@
 //! A Redis of a test's own, to be counted on or maltreated.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Runs a program that is killed when standard input ends: with the test, however that ends.
-const WATCHDOG: &str = r#"
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-cat <&3 >/dev/null
-kill -s KILL "$server" 2>/dev/null
-wait "$server" 2>/dev/null
-"#;
+use super::own_process::OwnProcess;
+use crate::programs::free_port;
 
 /// An empty `redis-server` on a free port, which dies with this value.
 pub struct OwnRedis {
-    process: Child,
+    // Before the folder: it is dropped first.
+    process: OwnProcess,
     port: u16,
     arguments: Vec<String>,
     folder: TempDir,
@@ -32,7 +24,7 @@ impl OwnRedis {
 
     /// Starts it with these arguments besides.
     pub async fn start_with(arguments: &[&str]) -> Self {
-        let port = free_port();
+        let port = free_port().unwrap();
         let folder = TempDir::new().unwrap();
         let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let process = launch(port, &arguments, &folder);
@@ -43,11 +35,11 @@ impl OwnRedis {
 
     /// Starts a Sentinel with this configuration, whose `port` is added to it.
     pub async fn start_sentinel(configuration: &str) -> Self {
-        let port = free_port();
+        let port = free_port().unwrap();
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("sentinel.conf");
         std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{configuration}")).unwrap();
-        let process = watched(&[&file.display().to_string(), "--sentinel"]);
+        let process = OwnProcess::start(folder.path(), None, &["redis-server", "sentinel.conf", "--sentinel"]);
         let redis = Self { process, port, arguments: Vec::new(), folder };
         redis.wait().await;
         redis
@@ -65,13 +57,27 @@ impl OwnRedis {
         self.port
     }
 
-    /// Kills it: what was in it is lost.
-    pub fn kill(&mut self) {
-        drop(self.process.stdin.take());
-        self.process.wait().unwrap();
+    /// Stops it as it is, as if the machine had no time for it: see [`thaw`](Self::thaw).
+    pub fn freeze(&mut self) {
+        self.process.freeze();
     }
 
-    /// Starts it again on its port, after it was killed.
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
+        self.process.thaw();
+    }
+
+    /// Shuts it down in order.
+    pub fn stop(&mut self) {
+        self.process.end("TERM");
+    }
+
+    /// Kills it, as `kill -9` does: what was in it is lost, unless its arguments say otherwise.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on its port, after it was stopped or killed.
     pub async fn restart(&mut self) {
         self.process = launch(self.port, &self.arguments, &self.folder);
         self.wait().await;
@@ -86,31 +92,9 @@ impl OwnRedis {
     }
 }
 
-impl Drop for OwnRedis {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn launch(port: u16, arguments: &[String], folder: &TempDir) -> Child {
-    let (port, folder) = (port.to_string(), folder.path().display().to_string());
-    let mut all = vec!["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir", &folder];
+fn launch(port: u16, arguments: &[String], folder: &TempDir) -> OwnProcess {
+    let port = port.to_string();
+    let mut all = vec!["redis-server", "--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir", "."];
     all.extend(arguments.iter().map(String::as_str));
-    watched(&all)
-}
-
-fn watched(arguments: &[&str]) -> Child {
-    Command::new("sh")
-        .args(["-c", WATCHDOG, "watchdog", "redis-server"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("there is a shell")
+    OwnProcess::start(folder.path(), None, &all)
 }

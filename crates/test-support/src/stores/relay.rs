@@ -3,24 +3,27 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 /// Passes bytes between a free loopback port and a server, until it is told not to.
 ///
 /// [`cut`](Self::cut) is a server that has died: connections close, and new ones are refused.
 /// [`freeze`](Self::freeze) is one that hangs: connections open and stay open, and nothing comes back.
+/// [`slow_down`](Self::slow_down) is one that takes its time.
 ///
 /// Needs a Tokio runtime, and ends with it or with this value.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
     upstream: Arc<str>,
-    frozen: watch::Sender<bool>,
+    pace: watch::Sender<Pace>,
     listening: Mutex<Option<Listening>>,
 }
 
@@ -35,7 +38,7 @@ impl Relay {
         let relay = Self {
             address: listener.local_addr().unwrap(),
             upstream: upstream.into().into(),
-            frozen: watch::Sender::new(false),
+            pace: watch::Sender::new(Pace::Free),
             listening: Mutex::new(None),
         };
         relay.listen(listener);
@@ -71,23 +74,35 @@ impl Relay {
 
     /// Keeps connections open, old ones and new, but passes nothing in either direction.
     pub fn freeze(&self) {
-        self.frozen.send_replace(true);
+        self.pace.send_replace(Pace::Frozen);
     }
 
-    /// Passes bytes again, beginning with those that were held back.
+    /// Holds bytes up for so long, in each direction, before it passes them.
+    pub fn slow_down(&self, delay: Duration) {
+        self.pace.send_replace(Pace::Slow(delay));
+    }
+
+    /// Passes bytes again at once, beginning with those that were held back.
     pub fn thaw(&self) {
-        self.frozen.send_replace(false);
+        self.pace.send_replace(Pace::Free);
     }
 
     fn listen(&self, listener: TcpListener) {
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(listener, Arc::clone(&self.upstream), self.frozen.subscribe(), stopped));
+        let task = tokio::spawn(accept(listener, Arc::clone(&self.upstream), self.pace.subscribe(), stopped));
         *self.listening() = Some(Listening { stop, task });
     }
 
     fn listening(&self) -> std::sync::MutexGuard<'_, Option<Listening>> {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    Free,
+    Slow(Duration),
+    Frozen,
 }
 
 #[derive(Debug)]
@@ -99,7 +114,7 @@ struct Listening {
 async fn accept(
     listener: TcpListener,
     upstream: Arc<str>,
-    frozen: watch::Receiver<bool>,
+    pace: watch::Receiver<Pace>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
@@ -107,7 +122,7 @@ async fn accept(
         tokio::select! {
             _ = &mut stopped => break,
             Ok((client, _)) = listener.accept() => {
-                connections.spawn(relay(client, Arc::clone(&upstream), frozen.clone()));
+                connections.spawn(relay(client, Arc::clone(&upstream), pace.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -116,22 +131,22 @@ async fn accept(
     connections.shutdown().await;
 }
 
-async fn relay(client: TcpStream, upstream: Arc<str>, frozen: watch::Receiver<bool>) {
+async fn relay(client: TcpStream, upstream: Arc<str>, pace: watch::Receiver<Pace>) {
     // A server that refuses us is one that the client sees close.
     let Ok(server) = TcpStream::connect(&*upstream).await else { return };
     // Both ends set this on their own sockets; without it here, the relay would add 40 ms to small exchanges.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let _ = tokio::join!(copy(from_client, to_server, frozen.clone()), copy(from_server, to_client, frozen));
+    let _ = tokio::join!(copy(from_client, to_server, pace.clone()), copy(from_server, to_client, pace));
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch::Receiver<bool>) -> io::Result<()> {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut pace: watch::Receiver<Pace>) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let length = from.read(&mut buffer).await?;
-        if frozen.wait_for(|frozen| !frozen).await.is_err() {
-            // The relay was dropped while frozen.
+        if hold_up(&mut pace).await.is_err() {
+            // The relay was dropped meanwhile.
             return Ok(());
         }
         if length == 0 {
@@ -141,11 +156,24 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch
     }
 }
 
+/// Waits for as long as bytes are to be held up, which may change meanwhile.
+async fn hold_up(pace: &mut watch::Receiver<Pace>) -> Result<(), watch::error::RecvError> {
+    loop {
+        let now = *pace.borrow_and_update();
+        match now {
+            Pace::Free => return Ok(()),
+            Pace::Slow(delay) => match timeout(delay, pace.changed()).await {
+                Ok(changed) => changed?,
+                Err(_) => return Ok(()),
+            },
+            Pace::Frozen => pace.changed().await?,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::timeout;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -219,6 +247,23 @@ mod tests {
             assert_eq!(&answer, b"held");
             assert_echoes(stream).await;
         }
+    }
+
+    #[tokio::test]
+    async fn slowed_down_it_passes_bytes_late_and_thawed_at_once() {
+        let relay = Relay::to(echo_server().await).await;
+        let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+
+        relay.slow_down(A_WHILE);
+        let started = Instant::now();
+        assert_echoes(&mut stream).await;
+        assert!(started.elapsed() >= A_WHILE * 2, "{:?}", started.elapsed());
+
+        relay.slow_down(Duration::from_secs(60));
+        stream.write_all(b"held").await.unwrap();
+        timeout(A_WHILE, stream.read(&mut [0; 4])).await.unwrap_err();
+        relay.thaw();
+        timeout(Duration::from_secs(5), stream.read_exact(&mut [0; 4])).await.unwrap().unwrap();
     }
 
     #[tokio::test]

@@ -5,8 +5,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use markt_test_support::programs::on_path;
+
 use crate::Error;
-use crate::local::on_path;
 
 const SCRIPT: &str = include_str!("install.sh");
 

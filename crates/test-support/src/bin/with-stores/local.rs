@@ -1,13 +1,12 @@
 //! The third way: this machine's own programs, each on a free port and in a temporary folder.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use markt_test_support::programs::{self, User};
 use tokio::time::{Instant, sleep};
 
 use crate::provide::{Provided, Store};
@@ -39,21 +38,11 @@ impl Program {
     }
 }
 
-/// A user to run a server as.
-pub(crate) struct User {
-    pub(crate) id: u32,
-    pub(crate) group: u32,
-}
-
 /// Starts the store with this machine's program, if it has one.
 pub(crate) async fn provide(store: Store) -> Result<Option<Provided>, Error> {
-    let program = match store {
-        Store::Redis => redis::program(),
-        Store::Postgres => postgres::program(),
-    };
-    let Some(program) = program else { return Ok(None) };
+    let Some(program) = program(store) else { return Ok(None) };
     for _ in 0..LOST_PORTS {
-        let port = free_port()?;
+        let port = programs::free_port()?;
         if let Some(server) = start(store, &program, port).await? {
             let (path, version) = (program.path.display(), &program.version);
             store.say(&format!("{} {version} at {path}, started on 127.0.0.1:{port}", program_name(&program.path)));
@@ -63,13 +52,25 @@ pub(crate) async fn provide(store: Store) -> Result<Option<Provided>, Error> {
     Err(format!("{}: other programs took {LOST_PORTS} ports that were free just before", store.name()).into())
 }
 
+/// Whether this machine has the store's program.
+pub(crate) fn has_program(store: Store) -> bool {
+    program(store).is_some()
+}
+
+fn program(store: Store) -> Option<Program> {
+    match store {
+        Store::Redis => redis::program(),
+        Store::Postgres => postgres::program(),
+    }
+}
+
 /// None if another program has taken the port.
 async fn start(store: Store, program: &Program, port: u16) -> Result<Option<WatchedServer>, Error> {
     let (folder, user) = folder_and_user(store)?;
     let (signal, command) = match store {
         Store::Redis => ("TERM", redis::server(&program.path, &folder, port)),
         // TERM would wait until every client has left.
-        Store::Postgres => ("INT", postgres::server(&program.path, port)),
+        Store::Postgres => ("INT", programs::postgres_server(&program.path, port, &[])),
     };
     let words: Vec<&OsStr> = command.iter().map(OsString::as_os_str).collect();
     let mut server = WatchedServer::start(folder, user.as_ref(), signal, &words)?;
@@ -103,12 +104,8 @@ async fn is_ours(store: Store, port: u16, ours: &Path) -> bool {
 fn url(store: Store, port: u16) -> String {
     match store {
         Store::Redis => redis::url(port),
-        Store::Postgres => postgres::url(port),
+        Store::Postgres => programs::postgres_url(port),
     }
-}
-
-fn free_port() -> Result<u16, Error> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// A new folder, and whom to run as: root hands it to a user that may do nothing else, as PostgreSQL demands.
@@ -116,31 +113,13 @@ fn folder_and_user(store: Store) -> Result<(PathBuf, Option<User>), Error> {
     let folder = tempfile::Builder::new().prefix("markt-stores-").tempdir()?;
     // The servers tell their folder by its real path, which is compared with this one.
     let path = folder.path().canonicalize()?;
-    // A new file's owner is whoever we are.
-    let user = if path.metadata()?.uid() == 0 { Some(unprivileged(store)?) } else { None };
+    let user = programs::unprivileged_user(&path, store.name())?;
     if let Some(user) = &user {
         chown(&path, Some(user.id), Some(user.group))?;
     }
     // From here on the watchdog removes it, which outlives this program if need be.
     let _ = folder.keep();
     Ok((path, user))
-}
-
-fn unprivileged(store: Store) -> Result<User, Error> {
-    let users = std::fs::read_to_string("/etc/passwd")?;
-    let named = |name: &str| users.lines().find_map(|line| user(line, name));
-    named(store.name()).or_else(|| named("nobody")).ok_or_else(|| "there is no user `nobody` to run servers as".into())
-}
-
-/// Reads `name:password:id:group:…`, if it is this user's line.
-fn user(line: &str, name: &str) -> Option<User> {
-    let mut fields = line.strip_prefix(name)?.strip_prefix(':')?.split(':').skip(1);
-    Some(User { id: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
-}
-
-/// The program of this name that a shell would run.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 fn program_name(path: &Path) -> String {

@@ -1,5 +1,7 @@
 //! Which stores the command gets: the first of the ways that works, for each of them by itself.
 
+use markt_test_support::programs::on_path;
+
 use crate::watchdog::Watchdog;
 use crate::{Error, docker, given, install, local, postgres, redis};
 
@@ -72,18 +74,22 @@ impl Stores {
 /// Finds or starts them.
 pub(crate) async fn stores() -> Result<Stores, Error> {
     let stores = Stores { redis: provide(Store::Redis).await?, postgres: provide(Store::Postgres).await? };
-    // Some tests freeze and kill a Redis. It must be one of their own, wherever the shared one runs.
-    ensure_program(Store::Redis.package())?;
+    // Some tests freeze and kill a store. It must be one of their own, wherever the shared one runs.
+    for store in [Store::Redis, Store::Postgres] {
+        if !local::has_program(store) && !install::install(store.package())? {
+            return Err(missing(store.package()));
+        }
+    }
     Ok(stores)
 }
 
 /// Installs a program that the command runs itself, unless it is there. It has its package's name.
 pub(crate) fn ensure_program(program: &str) -> Result<(), Error> {
-    if local::on_path(program).is_some() || install::install(program)? {
-        return Ok(());
-    }
-    Err(format!("the command runs {program}, which can't be installed from here: install it, so that it is on PATH")
-        .into())
+    if on_path(program).is_some() || install::install(program)? { Ok(()) } else { Err(missing(program)) }
+}
+
+fn missing(package: &str) -> Error {
+    format!("the command starts a server of its own: install {package}, which can't be done from here").into()
 }
 
 async fn provide(store: Store) -> Result<Provided, Error> {

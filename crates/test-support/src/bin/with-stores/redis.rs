@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use markt_test_support::programs::on_path;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Url;
 
 use crate::Error;
-use crate::local::{Program, on_path};
+use crate::local::Program;
 
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 

@@ -8,8 +8,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use markt_test_support::programs::User;
+
 use crate::Error;
-use crate::local::User;
 
 /// Holds the pipe. Dropping it waits until all is ended and removed.
 pub(crate) struct Watchdog(Child);
