@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod binding;
+pub mod breaker;
+pub mod bulkhead;
 pub mod client;
 pub mod code;
 pub mod credentials;

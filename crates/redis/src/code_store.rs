@@ -12,7 +12,6 @@ use markt_domain::ports::code_store::{CodeStore, StoredCode};
 use markt_domain::user::UserId;
 
 use crate::connection::Connections;
-use crate::errors::store_error;
 use crate::time_to_live::time_to_live;
 use crate::{keys, scripts};
 
@@ -34,6 +33,7 @@ impl CodeStore for RedisCodeStore {
     async fn put(&self, user: &UserId, purpose: CodePurpose, code: &StoredCode) -> Result<(), StoreError> {
         scripts::run(
             &self.connections,
+            "put code",
             &scripts::PUT_CODE,
             vec![keys::code(user, purpose)],
             vec![
@@ -44,7 +44,6 @@ impl CodeStore for RedisCodeStore {
             ],
         )
         .await
-        .map_err(|error| store_error("put code", error))
     }
 
     async fn take_try(
@@ -55,24 +54,24 @@ impl CodeStore for RedisCodeStore {
     ) -> Result<Option<PasswordHash>, StoreError> {
         let hash: Option<String> = scripts::run(
             &self.connections,
+            "take a code's try",
             &scripts::TAKE_TRY,
             vec![keys::code(user, purpose)],
             vec![now.unix_milliseconds().into()],
         )
-        .await
-        .map_err(|error| store_error("take a code's try", error))?;
+        .await?;
         Ok(hash.map(PasswordHash::new))
     }
 
     async fn redeem(&self, user: &UserId, purpose: CodePurpose, hash: &PasswordHash) -> Result<bool, StoreError> {
         let redeemed: u64 = scripts::run(
             &self.connections,
+            "redeem code",
             &scripts::REDEEM,
             vec![keys::code(user, purpose)],
             vec![hash.expose().into()],
         )
-        .await
-        .map_err(|error| store_error("redeem code", error))?;
+        .await?;
         Ok(redeemed > 0)
     }
 }

@@ -1,7 +1,6 @@
 //! The connections: how they are opened, kept and given up on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fred::clients::{Client, Pool, WithOptions};
@@ -17,6 +16,7 @@ use markt_domain::session::ENDING_REMEMBERED_FOR;
 use socket2::TcpKeepalive;
 
 use crate::errors::{ConnectError, store_error};
+use crate::guard::Guard;
 use crate::url::{InvalidRedisUrl, RedisUrl};
 
 /// The first and the longest pause before connecting anew, in milliseconds.
@@ -27,6 +27,9 @@ const REVIVAL_DELAY: Duration = Duration::from_secs(1);
 
 /// How many changes may be told faster than they are heard, before some are missed.
 const TOLD_AT_ONCE: usize = 8192;
+
+/// How often a Redis that isn't asked any more is asked whether it is back.
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How to connect, and how long to remember what sessions leave behind.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +69,7 @@ impl Default for ConnectOptions {
 pub(crate) struct Connections {
     pool: Pool,
     options: Options,
-    closing: Arc<AtomicBool>,
+    guard: Arc<Guard>,
 }
 
 impl Connections {
@@ -95,11 +98,35 @@ impl Connections {
                 }
             }
         }
-        let closing = Arc::new(AtomicBool::new(false));
+        let guard = Arc::new(Guard::new());
         for (client, task) in tasks {
-            tokio::spawn(keep_alive(client, task, Arc::clone(&closing)));
+            tokio::spawn(keep_alive(client, task, Arc::clone(&guard)));
         }
-        Ok(Self { pool, options: command_options(options), closing })
+        let connections = Self { pool, options: command_options(options), guard };
+        tokio::spawn(connections.clone().probe());
+        Ok(connections)
+    }
+
+    /// Waits for a command's answer: to be sent over the [next](Self::next) connection, or over another to the same
+    /// Redis. It isn't sent if Redis can't be asked now.
+    pub(crate) async fn run<T>(
+        &self,
+        operation: &'static str,
+        command: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, StoreError> {
+        let _place = self.guard.enter(operation)?;
+        self.watch(operation, command).await
+    }
+
+    /// The same, even if Redis is known not to answer.
+    async fn watch<T>(
+        &self,
+        operation: &'static str,
+        command: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, StoreError> {
+        let result = command.await;
+        self.guard.see(&result);
+        result.map_err(|error| store_error(operation, error))
     }
 
     /// The connection whose turn it is, if possible one that is up.
@@ -110,13 +137,24 @@ impl Connections {
         self.pool.next_connected().with_options(&self.options)
     }
 
+    /// Asks for a sign of life, even if there was none lately.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        let answer: Result<(), Error> = self.next().ping(None).await;
-        answer.map_err(|error| store_error("ping Redis", error))
+        self.watch("ping Redis", self.next().ping(None)).await
+    }
+
+    /// Finds out, each time that Redis isn't asked any more, when it is back.
+    async fn probe(self) {
+        while self.guard.opened().await {
+            while self.guard.is_open() {
+                tokio::time::sleep(PROBE_INTERVAL).await;
+                // The guard has seen what came of it.
+                let _ = self.ping().await;
+            }
+        }
     }
 
     pub(crate) async fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.guard.close();
         // A connection that is down is closed enough.
         let _ = self.pool.quit().await;
     }
@@ -136,10 +174,10 @@ pub(crate) async fn dedicated(
 
 /// Runs for as long as the connection is wanted. fred connects anew by itself, until it meets an error that it takes
 /// for a mistake in the configuration; what was right at the start is right again at some time.
-async fn keep_alive(client: Client, mut task: ConnectHandle, closing: Arc<AtomicBool>) {
+async fn keep_alive(client: Client, mut task: ConnectHandle, guard: Arc<Guard>) {
     loop {
         let end = task.await;
-        if closing.load(Ordering::Relaxed) {
+        if guard.is_closing() {
             return;
         }
         tracing::error!(?end, "a connection to Redis was given up on; it is opened anew");

@@ -9,7 +9,6 @@ use markt_domain::ports::session_store::Revision;
 use markt_domain::session::{Session, SessionId};
 
 use crate::connection::Connections;
-use crate::errors::store_error;
 use crate::time_to_live::milliseconds;
 use crate::{keys, record};
 
@@ -17,10 +16,11 @@ pub(crate) async fn plant(connections: &Connections, probe: &Session, lifetime: 
     const OPERATION: &str = "plant probe";
     let head = record::head(probe, Revision::default()).map_err(|error| StoreError::unreadable(OPERATION, error))?;
     let lifetime = Some(Expiration::PX(milliseconds(lifetime)));
-    let planted = connections.next().set(keys::session(&probe.id), head + "0}", lifetime, None, false).await;
-    planted.map_err(|error| store_error(OPERATION, error))
+    connections
+        .run(OPERATION, connections.next().set(keys::session(&probe.id), head + "0}", lifetime, None, false))
+        .await
 }
 
 pub(crate) async fn revoke(connections: &Connections, id: &SessionId) -> Result<(), StoreError> {
-    connections.next().del(keys::session(id)).await.map_err(|error| store_error("revoke probe", error))
+    connections.run("revoke probe", connections.next().del(keys::session(id))).await
 }

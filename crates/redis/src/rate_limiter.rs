@@ -9,7 +9,6 @@ use markt_domain::ports::StoreError;
 use markt_domain::ports::rate_limiter::{Bucket, RateLimiter, Room};
 
 use crate::connection::Connections;
-use crate::errors::store_error;
 use crate::time_to_live::milliseconds;
 use crate::{keys, scripts};
 
@@ -41,10 +40,8 @@ impl RedisRateLimiter {
             arguments.push(interval.saturating_mul(i64::from(rate.count.get() - 1)).into());
             arguments.push(interval.into());
         }
-        let wait: u64 =
-            scripts::run(&self.connections, &scripts::COUNT, buckets.iter().map(keys::limit).collect(), arguments)
-                .await
-                .map_err(|error| store_error(operation, error))?;
+        let keys = buckets.iter().map(keys::limit).collect();
+        let wait: u64 = scripts::run(&self.connections, operation, &scripts::COUNT, keys, arguments).await?;
         Ok(if wait == 0 { Room::Left } else { Room::None { retry_after: Duration::from_millis(wait) } })
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use fred::clients::{Client, WithOptions};
-use fred::error::Error;
 use fred::interfaces::LuaInterface;
 use fred::types::scripts::Script;
 use fred::types::{FromValue, Value};
+use markt_domain::ports::StoreError;
 
 use crate::connection::Connections;
 use crate::keys::{ENDED_DIGITS, ENDED_PREFIX, SESSION_PREFIX, USER_SESSIONS_PREFIX};
@@ -43,29 +43,35 @@ fn on_sessions(body: &str) -> Script {
     Script::from_lua(constants + lua!("prelude.lua") + body)
 }
 
-/// Runs a script: by its digest, and only if Redis doesn't know it (any more) by its text. fred's own
-/// `evalsha_with_reload` takes no options, so it would wait for a lost connection.
+/// Runs a script.
 pub(crate) async fn run<R: FromValue>(
     connections: &Connections,
+    operation: &'static str,
     script: &Script,
     keys: Vec<String>,
     arguments: Vec<Value>,
-) -> Result<R, Error> {
-    run_over(&connections.next(), script, keys, arguments).await
+) -> Result<R, StoreError> {
+    run_over(connections, &connections.next(), operation, script, keys, arguments).await
 }
 
-/// Runs a script over this connection.
+/// Runs a script over this connection: by its digest, and only if Redis doesn't know it (any more) by its text. fred's
+/// own `evalsha_with_reload` takes no options, so it would wait for a lost connection.
 pub(crate) async fn run_over<R: FromValue>(
+    connections: &Connections,
     connection: &WithOptions<Client>,
+    operation: &'static str,
     script: &Script,
     keys: Vec<String>,
     arguments: Vec<Value>,
-) -> Result<R, Error> {
-    let hash = script.sha1().clone();
-    match (connection.evalsha(hash, keys.clone(), arguments.clone()).await, script.lua()) {
-        (Err(error), Some(text)) if error.details().starts_with("NOSCRIPT") => {
-            connection.eval(text.clone(), keys, arguments).await
+) -> Result<R, StoreError> {
+    let command = async {
+        let hash = script.sha1().clone();
+        match (connection.evalsha(hash, keys.clone(), arguments.clone()).await, script.lua()) {
+            (Err(error), Some(text)) if error.details().starts_with("NOSCRIPT") => {
+                connection.eval(text.clone(), keys, arguments).await
+            }
+            (answer, _) => answer,
         }
-        (answer, _) => answer,
-    }
+    };
+    connections.run(operation, command).await
 }

@@ -20,7 +20,6 @@ use markt_domain::user::{UserId, UserState, UserVersion};
 
 use crate::ConnectOptions;
 use crate::connection::Connections;
-use crate::errors::store_error;
 use crate::record::Found;
 use crate::time_to_live::{milliseconds, time_to_live};
 use crate::tracking::Tracked;
@@ -65,7 +64,7 @@ impl RedisSessionStore {
         keys: Vec<String>,
         arguments: Vec<Value>,
     ) -> Result<R, StoreError> {
-        scripts::run(&self.connections, script, keys, arguments).await.map_err(|error| store_error(operation, error))
+        scripts::run(&self.connections, operation, script, keys, arguments).await
     }
 
     /// What the scripts that write a session down begin their arguments with.
@@ -121,8 +120,7 @@ impl SessionStore for RedisSessionStore {
         const OPERATION: &str = "find session";
         let (mut id, mut honoured_until) = (*id, None::<Timestamp>);
         for _ in 0..=MAX_HOPS {
-            let json: Option<Bytes> =
-                self.reader().get(keys::session(&id)).await.map_err(|error| store_error(OPERATION, error))?;
+            let json: Option<Bytes> = self.connections.run(OPERATION, self.reader().get(keys::session(&id))).await?;
             let Some(json) = json else { return Ok(None) };
             match record::parse(&id, &json).map_err(|error| StoreError::unreadable(OPERATION, error))? {
                 Found::Session(found) => return Ok(Some(StoredSession { honoured_until, ..found })),
@@ -139,12 +137,9 @@ impl SessionStore for RedisSessionStore {
         const OPERATION: &str = "ask how a session ended";
         let mut id = *id;
         for _ in 0..=MAX_HOPS {
-            let (json, end): (Option<Bytes>, Option<String>) = self
-                .connections
-                .next()
-                .mget(vec![keys::session(&id), keys::ended(&id)])
-                .await
-                .map_err(|error| store_error(OPERATION, error))?;
+            let keys = vec![keys::session(&id), keys::ended(&id)];
+            let (json, end): (Option<Bytes>, Option<String>) =
+                self.connections.run(OPERATION, self.connections.next().mget(keys)).await?;
             let Some(json) = json else { return Ok(end.and_then(|end| ending(&end, self.clock.now()))) };
             match record::parse(&id, &json) {
                 Ok(Found::Rotated { to, .. }) => id = to,
@@ -176,8 +171,9 @@ impl SessionStore for RedisSessionStore {
             self.clock.now().unix_milliseconds().into(),
             self.endings_kept(),
         ];
-        let touched = scripts::run_over(&self.reader(), &scripts::TOUCH, vec![keys::session(id)], arguments).await;
-        let touched: u64 = touched.map_err(|error| store_error(OPERATION, error))?;
+        let keys = vec![keys::session(id)];
+        let touched: u64 =
+            scripts::run_over(&self.connections, &self.reader(), OPERATION, &scripts::TOUCH, keys, arguments).await?;
         Ok(touched > 0)
     }
 

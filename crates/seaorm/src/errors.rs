@@ -37,6 +37,23 @@ pub(crate) fn store_error(operation: &'static str, error: &DbErr) -> StoreError 
     }
 }
 
+/// Whether the database said it, and not the driver for want of an answer. A database that answers that it is busy
+/// keeps nobody waiting, and may do one thing when it can't do another.
+pub(crate) fn is_answer(error: &DbErr) -> bool {
+    use sqlx::Error as E;
+    match error {
+        DbErr::ConnectionAcquire(_) => false,
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => !matches!(
+            **cause,
+            E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed
+        ),
+        DbErr::Conn(_) => false,
+        _ => true,
+    }
+}
+
 /// What the driver says, without values.
 pub(crate) fn describe(error: &sqlx::Error) -> String {
     let sqlx::Error::Database(cause) = error else { return error.to_string() };
@@ -105,6 +122,17 @@ fn passes_in_sqlite(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_database_says_is_an_answer_and_what_the_driver_says_is_not() {
+        let of = |error| DbErr::Query(RuntimeErr::SqlxError(std::sync::Arc::new(error)));
+        assert!(is_answer(&of(sqlx::Error::RowNotFound)));
+        assert!(is_answer(&DbErr::RecordNotFound("of a user".into())));
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::Io(refused), sqlx::Error::PoolClosed] {
+            assert!(!is_answer(&of(error)));
+        }
+    }
 
     #[test]
     fn what_passes_is_told_from_what_stays() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use markt_domain::code::CodePurpose;
 use markt_domain::ports::code_store::CodeStore as _;
 use markt_domain::ports::rate_limiter::RateLimiter as _;
-use markt_domain::ports::session_store::{Creation, Revision, SessionStore as _};
+use markt_domain::ports::session_store::{Creation, Revision, SessionStore as _, StoredSession};
 use markt_domain::ports::{StoreError, StoreErrorKind};
 use markt_domain::session::{Ending, Session};
 use markt_domain::user::{UserState, UserVersion};
@@ -85,6 +85,57 @@ async fn under_load_too_redis_is_found_to_be_away_and_back() {
     recovers(&stores, &session).await;
     load.store(false, std::sync::atomic::Ordering::Relaxed);
     callers.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_hangs_is_left_alone_and_found_to_be_back_though_nobody_asks() {
+    let mut own = OwnRedis::start().await;
+    let stores = stores(&own.url()).await;
+    let session = create(&stores).await;
+    own.freeze();
+    // More than one at a time, or it would take too long to believe it.
+    for _ in 0..2 {
+        assert_every_operation_is_unavailable(&stores).await;
+    }
+    let started = Instant::now();
+    for _ in 0..1_000 {
+        assert_unavailable(stores.sessions().find(&session.id).await);
+    }
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
+    own.thaw();
+    tokio::time::sleep(SOON).await;
+    for found in find_many(&stores, &session, 1_000).await {
+        assert!(found.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn so_many_wait_for_redis_and_no_more() {
+    const CALLERS: usize = 10_000;
+    let mut own = OwnRedis::start().await;
+    let stores = stores(&own.url()).await;
+    let session = create(&stores).await;
+    own.freeze();
+    let errors = find_many(&stores, &session, CALLERS).await.into_iter().map(Result::unwrap_err);
+    let causes: Vec<_> = errors.map(|error| std::error::Error::source(&error).unwrap().to_string()).collect();
+    let waited = causes.iter().filter(|cause| cause.contains("timed out")).count();
+    let turned_away = causes.iter().filter(|cause| cause.contains("too many wait")).count();
+    assert!(waited > 0 && turned_away > CALLERS / 2, "{waited} waited, {turned_away} were turned away");
+    own.thaw();
+    recovers(&stores, &session).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_answers_with_errors_is_asked_on() {
+    let own = OwnRedis::start().await;
+    let (stores, redis) = (stores(&own.url()).await, Raw::connect(&own.url()).await);
+    let session = create(&stores).await;
+    let _: () = redis.send(["CONFIG", "SET", "maxmemory", "1"]).await;
+    let (other, started) = (fixtures::session(&session.user_id), Instant::now());
+    while started.elapsed() < Duration::from_millis(500) {
+        assert_unavailable(stores.sessions().create(&other, UserVersion(1), MANY, &[]).await);
+    }
+    assert!(stores.sessions().find(&session.id).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -222,6 +273,19 @@ async fn an_address_or_a_number_of_connections_that_cant_be_is_told_of() {
     let options = ConnectOptions { connections: 0, ..ConnectOptions::default() };
     let error = connect(&redis_url(), options).await.err().unwrap();
     assert!(matches!(error, ConnectError::NoConnections), "{error:?}");
+}
+
+/// What so many callers at once are told.
+async fn find_many(
+    stores: &RedisStores,
+    session: &Session,
+    callers: usize,
+) -> Vec<Result<Option<StoredSession>, StoreError>> {
+    let callers: JoinSet<_> = (0..callers)
+        .map(|_| (stores.sessions(), session.id))
+        .map(|(sessions, id)| async move { sessions.find(&id).await })
+        .collect();
+    callers.join_all().await
 }
 
 async fn connect(url: &str, options: ConnectOptions) -> Result<RedisStores, ConnectError> {

@@ -1,5 +1,6 @@
 //! The connection to the database: one handle for both kinds.
 
+mod guard;
 mod postgres;
 #[cfg(test)]
 mod recorded;
@@ -8,6 +9,7 @@ mod sqlite;
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use markt_domain::ports::StoreError;
@@ -19,7 +21,11 @@ use sea_orm::{
 #[cfg(test)]
 pub(crate) use recorded::Recording;
 
-use crate::errors::store_error;
+use crate::errors::{is_answer, store_error};
+use guard::Guard;
+
+/// How often a database that isn't asked any more is asked whether it is back.
+const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A pool of connections to the database. Cheap to clone; the clones share the pool.
 #[derive(Clone)]
@@ -30,6 +36,7 @@ pub struct Database {
     writer: DatabaseConnection,
     /// How long an operation may take at most.
     deadline: Duration,
+    guard: Arc<Guard>,
 }
 
 /// Why the database could not be connected at the start.
@@ -61,7 +68,8 @@ impl Database {
     /// Connects to `sqlite://path` or `postgres://…` (`postgresql://…`), and makes sure that it answers.
     ///
     /// Doesn't wait for a database that isn't there: whoever starts the service sees at once what is wrong. Once
-    /// connected, a database may go and come back.
+    /// connected, a database may go and come back; a task of the present Tokio runtime looks out for that, until the
+    /// pool is [closed](Self::close).
     ///
     /// # Errors
     /// If the URL is wrong, or the database doesn't answer within two seconds.
@@ -74,16 +82,35 @@ impl Database {
         }
     }
 
-    /// Whether the database answers, for the readiness check.
+    /// The two pools, which may be one, and what stands before them.
+    fn new(reader: DatabaseConnection, writer: DatabaseConnection, deadline: Duration) -> Self {
+        let database = Self { reader, writer, deadline, guard: Arc::new(Guard::new()) };
+        tokio::spawn(database.clone().probe());
+        database
+    }
+
+    /// Whether the database answers, for the readiness check: it is asked even if it didn't answer lately.
     ///
     /// # Errors
     /// If it doesn't, in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.bounded("ping database", self.reader.ping()).await
+        self.watched("ping database", self.reader.ping()).await
+    }
+
+    /// Finds out, each time that the database isn't asked any more, when it is back.
+    async fn probe(self) {
+        while self.guard.opened().await {
+            while self.guard.is_open() {
+                tokio::time::sleep(PROBE_INTERVAL).await;
+                // The guard has seen what came of it.
+                let _ = self.ping().await;
+            }
+        }
     }
 
     /// Closes the pool, once what is under way is done. Everything later is *unavailable*.
     pub async fn close(&self) {
+        self.guard.close();
         for connection in [&self.reader, &self.writer] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(error = %store_error("close database", &error), "the database was not closed in order");
@@ -117,13 +144,25 @@ impl Database {
         self.writer.begin_with_options(options).await
     }
 
-    /// Waits for an operation, but no longer than a caller should.
+    /// Waits for an operation, but no longer than a caller should; not at all if the database can't be asked now.
     pub(crate) async fn bounded<T>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.deadline, pin!(work)).await {
+        let _place = self.guard.enter(operation)?;
+        self.watched(operation, work).await
+    }
+
+    /// The same, even if the database is known not to answer.
+    async fn watched<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, StoreError> {
+        let result = tokio::time::timeout(self.deadline, pin!(work)).await;
+        self.guard.see(result.as_ref().is_ok_and(|result| result.as_ref().err().is_none_or(is_answer)));
+        match result {
             Ok(result) => result.map_err(|error| store_error(operation, &error)),
             Err(elapsed) => Err(StoreError::unavailable(operation, elapsed)),
         }

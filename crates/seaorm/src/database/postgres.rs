@@ -13,21 +13,23 @@ use crate::errors::describe;
 const CONNECTIONS: u32 = 16;
 
 /// How long an operation waits for a connection, a new one's making included.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1500);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1200);
 
-/// How long an operation may take, waiting included: less than the two seconds that are promised.
-const DEADLINE: Duration = Duration::from_millis(1900);
+/// How long an operation may take, waiting included: less than the two seconds that a request is promised, since it
+/// has more to wait for than this.
+const DEADLINE: Duration = Duration::from_millis(1500);
 
 /// How long a connection may be idle before it is tried again ahead of its use: one that is used all the time shows by
 /// itself that it is broken.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// How long the server may take to say that a connection is still good.
-const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the server may take to say that a connection is still good. What is left of the time for acquiring one must
+/// do for making another.
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The server gives up too when nobody waits for the answer any more, and doesn't let a process that was frozen within
 /// a transaction keep its locks. Set by statements, not in the start-up packet: poolers refuse those that they don't know.
-const SESSION: &str = "SET statement_timeout = '1500ms'; SET idle_in_transaction_session_timeout = '5s'";
+const SESSION: &str = "SET statement_timeout = '1200ms'; SET idle_in_transaction_session_timeout = '5s'";
 
 pub(super) async fn connect(url: &str) -> Result<Database, ConnectError> {
     let options: PgConnectOptions = url.parse().map_err(|error| ConnectError::Malformed(describe(&error)))?;
@@ -45,7 +47,7 @@ pub(super) async fn connect(url: &str) -> Result<Database, ConnectError> {
     }
 
     let connection = DatabaseConnection::from(pool(options));
-    Ok(Database { reader: connection.clone(), writer: connection, deadline: DEADLINE })
+    Ok(Database::new(connection.clone(), connection, DEADLINE))
 }
 
 fn pool(options: PgConnectOptions) -> PgPool {

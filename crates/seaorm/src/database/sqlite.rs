@@ -41,7 +41,7 @@ pub(super) async fn connect(url: &str) -> Result<Database, ConnectError> {
     // The writer first: it makes the file, and turns WAL on.
     let writer = open(1, options.clone()).await?;
     let reader = open(READERS, options).await?;
-    Ok(Database { reader, writer, deadline: DEADLINE })
+    Ok(Database::new(reader, writer, DEADLINE))
 }
 
 fn is_in_memory(url: &str, options: &SqliteConnectOptions) -> bool {

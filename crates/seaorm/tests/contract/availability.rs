@@ -120,6 +120,41 @@ async fn a_database_that_hangs_is_unavailable_in_time_and_used_again_when_it_ans
     assert_recovers(&database).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_is_left_alone_and_found_to_be_back_though_nobody_asks() {
+    let Relayed { relay, database, _postgres } = relayed().await;
+    let sessions = SeaOrmSessionStore::new(database.clone(), clock());
+    let id = fixtures::session(&fixtures::user_id()).id;
+    relay.freeze();
+    for _ in 0..2 {
+        assert_unavailable(&database).await;
+    }
+    let begin = Instant::now();
+    for _ in 0..1_000 {
+        assert_eq!(sessions.find(&id).await.unwrap_err().kind, StoreErrorKind::Unavailable);
+    }
+    assert!(begin.elapsed() < PROMISED, "it took {:?}", begin.elapsed());
+    relay.thaw();
+    tokio::time::sleep(PROMISED).await;
+    for found in futures((0..64).map(|_| sessions.find(&id))).await {
+        assert_eq!(found.unwrap(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_wait_for_a_database_and_no_more() {
+    let Relayed { relay, database, _postgres } = relayed().await;
+    let sessions = SeaOrmSessionStore::new(database.clone(), clock());
+    let id = fixtures::session(&fixtures::user_id()).id;
+    relay.freeze();
+    let errors = futures((0..2_000).map(|_| sessions.find(&id))).await.into_iter().map(Result::unwrap_err);
+    let causes: Vec<_> = errors.map(|error| std::error::Error::source(&error).unwrap().to_string()).collect();
+    let turned_away = causes.iter().filter(|cause| cause.contains("too many wait")).count();
+    assert_eq!(turned_away, 2_000 - 1_024);
+    relay.thaw();
+    assert_recovers(&database).await;
+}
+
 /// Passes connections on to a server. Those that are there when the hole opens hang from then on, for ever; later ones
 /// don't: as when the host is gone for good, and another takes its address.
 struct BlackHole {
