@@ -29,6 +29,8 @@ mod odd_cookies;
 mod odd_requests;
 mod openapi;
 mod outages;
+mod outages_endured;
+mod outages_with_a_log;
 mod overload;
 mod password_reset;
 mod passwords;
