@@ -22,7 +22,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
 fn with_stores() -> Result<Command, Failure> {
     let cargo = cargo::cargo();
     let mut command = Command::new(cargo::built("with-stores")?);
-    command.arg("--").arg(cargo.get_program()).current_dir(cargo::root());
+    // A test restarts servers behind it.
+    command.args(["--program", "haproxy", "--"]).arg(cargo.get_program()).current_dir(cargo::root());
     for (name, value) in cargo.get_envs() {
         match value {
             Some(value) => command.env(name, value),

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod contracts;
 pub mod entropy;
 pub mod fixtures;
+pub mod haproxy;
 pub mod programs;
 pub mod smtp;
 pub mod stores;

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// Where Debian keeps the versions of PostgreSQL's programs, beside each other and off PATH.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
+/// Where Debian has programs that a user's PATH may leave out.
+const SUPERUSERS: &str = "/usr/sbin";
+
 /// Makes a cluster unless there is one, then becomes its server. `$1`: the folder of the programs. The rest: the
 /// server's options.
 const SERVE_POSTGRES: &str = r#"
@@ -74,10 +77,12 @@ pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// The program of this name that a shell would run.
+/// The program of this name that a shell would run, or would if the superuser's programs were on PATH.
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+    let path = env::var_os("PATH")?;
+    let folders = env::split_paths(&path).chain([SUPERUSERS.into()]);
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// The programs of PostgreSQL's server that have `initdb` beside them, the ones to prefer first.

@@ -4,7 +4,7 @@
 
 mod databases;
 mod own_postgres;
-mod own_process;
+pub(crate) mod own_process;
 mod own_redis;
 mod relay;
 mod sql;

@@ -50,14 +50,14 @@ done
 "#;
 
 /// The server, and the shell that keeps it.
-pub(super) struct OwnProcess {
+pub(crate) struct OwnProcess {
     shell: Child,
     answers: BufReader<ChildStdout>,
 }
 
 impl OwnProcess {
     /// Starts it in this folder, as this user if it isn't to be ours.
-    pub(super) fn start<S: AsRef<OsStr>>(folder: &Path, user: Option<User>, command: &[S]) -> Self {
+    pub(crate) fn start<S: AsRef<OsStr>>(folder: &Path, user: Option<User>, command: &[S]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", KEEPER, "keeper"]).arg(folder).args(command);
         if let Some(user) = user {
@@ -70,23 +70,23 @@ impl OwnProcess {
     }
 
     /// Stops it as it is: connections stay open, new ones are taken by the kernel, and nothing is answered.
-    pub(super) fn freeze(&mut self) {
+    pub(crate) fn freeze(&mut self) {
         self.tell("freeze");
     }
 
     /// Lets it go on.
-    pub(super) fn thaw(&mut self) {
+    pub(crate) fn thaw(&mut self) {
         self.tell("thaw");
     }
 
     /// Ends it by a signal that it obeys, and waits for its end.
-    pub(super) fn end(&mut self, signal: &str) {
+    pub(crate) fn end(&mut self, signal: &str) {
         self.tell(signal);
         self.kill();
     }
 
     /// Kills it, with all its children, unless it has ended already.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         drop(self.shell.stdin.take());
         self.shell.wait().expect("it was started");
     }
