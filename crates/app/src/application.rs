@@ -2,23 +2,28 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt as _;
-use prometheus_client::registry::Registry;
+use futures_util::{Stream, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::demo;
 use crate::http::health::{Readiness, admin_router};
 use crate::http::router;
+use crate::serving::{ADMIN_CONNECTIONS, Limits, Server, Stage, public_connections};
 use crate::wiring::{Resources, Surroundings, Wired, WiringError, wire};
 
-/// How long requests under way may take once the service is told to end; longer than any of them may take anyway.
+/// How much longer than `http.request_timeout` a request is waited for: its own limit is to come first.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a connection may be idle. Longer than load balancers keep theirs to a server (nginx and AWS 60 seconds, for
+/// example), so that it is they who close it: one that the service closed just as a request came would lose that.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Why the service doesn't start.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +48,11 @@ pub enum StartError {
 
 /// The service, listening but not yet serving.
 pub struct Application {
-    public: TcpListener,
-    admin: TcpListener,
-    router: Router,
+    public: Server,
+    admin: Server,
     readiness: Arc<Readiness>,
-    metrics: Arc<Registry>,
     resources: Resources,
+    drain: Duration,
     grace: Duration,
 }
 
@@ -68,7 +72,12 @@ impl Application {
         let metrics = Arc::new(std::mem::take(&mut wired.metrics));
         let router = router(config, wired.use_cases.clone(), Arc::clone(&surroundings.entropy));
         let resources = Wired::into_resources(wired);
-        Ok(Self { public, admin, router, readiness, metrics, resources, grace: config.http.request_timeout + GRACE })
+        let patience = config.http.request_timeout;
+        let grace = patience + GRACE;
+        let limits = Limits { head: patience, handler: grace, answer: patience, idle: IDLE };
+        let public = Server::new(public, router, limits, public_connections());
+        let admin = Server::new(admin, admin_router(Arc::clone(&readiness), metrics), limits, ADMIN_CONNECTIONS);
+        Ok(Self { public, admin, readiness, resources, drain: config.http.drain, grace })
     }
 
     /// Where the public listener listens.
@@ -76,7 +85,7 @@ impl Application {
     /// # Errors
     /// If the system doesn't say.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.public.local_addr()
+        self.public.address()
     }
 
     /// Where the admin listener listens.
@@ -84,55 +93,37 @@ impl Application {
     /// # Errors
     /// If the system doesn't say.
     pub fn admin_address(&self) -> io::Result<SocketAddr> {
-        self.admin.local_addr()
+        self.admin.address()
     }
 
-    /// Serves until `stop` is done; then takes no new connection, finishes what is under way, sends the mail that is
-    /// left and closes the stores.
-    ///
-    /// # Errors
-    /// If a listener fails.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let (stopping, stopped) = watch::channel(false);
-        let readiness = Arc::clone(&self.readiness);
-        tokio::spawn(async move {
-            stop.await;
-            readiness.stop();
-            let _nobody_listens = stopping.send(true);
-        });
-        let public = serve(self.public, self.router, stopped.clone());
-        let admin = serve(self.admin, admin_router(self.readiness, self.metrics), stopped.clone());
-        let served = tokio::select! {
-            served = async { tokio::try_join!(public, admin).map(drop) } => served,
-            () = overtime(stopped, self.grace) => Ok(()),
+    /// Serves until `told_to_end` has an item. Then the service isn't ready any more, but goes on serving for
+    /// `http.drain`, or until there is another item; it finishes what is under way, sends the mail that is left and
+    /// closes the stores.
+    pub async fn run(self, told_to_end: impl Stream<Item = ()>) {
+        let (stage, stages) = watch::channel(Stage::Serving);
+        let served = async { tokio::join!(self.public.serve(stages.clone()), self.admin.serve(stages)) };
+        let ending = async {
+            let mut told_to_end = pin!(told_to_end);
+            told_to_end.next().await;
+            self.readiness.stop();
+            stage.send_replace(Stage::Draining);
+            tracing::info!(seconds = self.drain.as_secs_f32(), "ending: load balancers are given time to notice");
+            tokio::select! {
+                () = sleep(self.drain) => {}
+                Some(()) = told_to_end.next() => {}
+            }
+            stage.send_replace(Stage::Closing);
+            tracing::info!("ending: requests under way are finished");
+            sleep(self.grace).await;
         };
+        tokio::select! {
+            ((), ()) = served => {}
+            () = ending => tracing::warn!("connections were cut off: they took longer than they may"),
+        }
         self.resources.close().await;
-        served
     }
 }
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Bind { key, address, source })
-}
-
-async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) -> io::Result<()> {
-    // Answers are written at once and whole: to wait for more to send with them would only delay them.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY not set");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(wait(stopped)).await
-}
-
-async fn wait(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is an end as well.
-    let _ended = stopped.wait_for(|stopped| *stopped).await;
-}
-
-async fn overtime(stopped: watch::Receiver<bool>, grace: Duration) {
-    wait(stopped).await;
-    tokio::time::sleep(grace).await;
-    tracing::warn!("requests under way were cut off: they took longer than they may");
 }

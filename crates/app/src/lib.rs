@@ -7,6 +7,7 @@ pub mod config;
 mod demo;
 pub mod http;
 mod revocation;
+mod serving;
 pub mod system;
 mod telemetry;
 pub mod wiring;

@@ -1,5 +1,10 @@
 //! `markt-auth serve`
 
+#[cfg(unix)]
+use std::task::Poll;
+
+use futures_util::{Stream, stream};
+
 use super::Outcome;
 use crate::application::Application;
 use crate::config::Config;
@@ -29,7 +34,7 @@ pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool
     if with_demo {
         println!("{}", demo::tour(address));
     }
-    application.run(told_to_end()?).await?;
+    application.run(told_to_end()?).await;
     tracing::info!("ended");
     Ok(())
 }
@@ -41,23 +46,21 @@ fn warn_of_keys_without_effect(config: &Config) {
     }
 }
 
-/// Done at the first SIGINT (Ctrl-C) or SIGTERM.
-fn told_to_end() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            tracing::info!("ending: requests under way are finished");
-        })
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        let _signal = tokio::signal::ctrl_c().await;
-    })
+/// An item for each SIGINT (Ctrl-C) and SIGTERM.
+#[cfg(unix)]
+fn told_to_end() -> std::io::Result<impl Stream<Item = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(stream::poll_fn(move |context| {
+        // Both are asked, or the one that isn't would wake nobody.
+        let told = [interrupt.poll_recv(context), terminate.poll_recv(context)];
+        if told.iter().any(Poll::is_ready) { Poll::Ready(Some(())) } else { Poll::Pending }
+    }))
+}
+
+/// An item for each Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_end() -> std::io::Result<impl Stream<Item = ()>> {
+    Ok(stream::unfold((), |()| async { tokio::signal::ctrl_c().await.ok().map(|()| ((), ())) }))
 }

@@ -22,7 +22,7 @@ pub use sources::Sources;
 use settings::Settings;
 use values::{
     AuthMode, BearerPolicy, ByteSize, Environment, IpBinding, JwtAlgorithm, List, LogFormat, LogLevel, MailTransport,
-    MismatchReaction, Origin, Rate, SameSite, UserAgentBinding,
+    MismatchReaction, Origin, Pause, Rate, SameSite, UserAgentBinding,
 };
 
 /// All that can be configured (API contract, section 5).
@@ -132,6 +132,8 @@ pub struct Http {
     pub body_limit: ByteSize,
     /// `http.request_timeout`
     pub request_timeout: Duration,
+    /// `http.drain`
+    pub drain: Duration,
 }
 
 /// Password hashing.
@@ -272,6 +274,7 @@ impl Config {
                 trusted_proxies: s.read("http.trusted_proxies", List(Vec::new())).0,
                 body_limit: s.read("http.body_limit", ByteSize(64 * 1024)),
                 request_timeout: s.read("http.request_timeout", 10 * SECOND),
+                drain: s.read("http.drain", Pause(if production { 5 * SECOND } else { Duration::ZERO })).0,
             },
             password: Password::from_settings(s),
             limits: Limits {

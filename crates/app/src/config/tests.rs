@@ -170,3 +170,23 @@ fn durations_are_read_and_shown_alike() {
     assert_eq!(Duration::from_millis(1500).shown(), "1500ms");
     assert_eq!((36 * HOUR).shown(), "36h");
 }
+
+#[test]
+fn a_pause_may_be_none_at_all() {
+    let drain = |environment: &[(&str, &str)]| {
+        let config = load(environment).unwrap();
+        let shown = config.shown.iter().find(|shown| shown.key == "http.drain").unwrap().value.clone();
+        (config.http.drain, shown)
+    };
+    assert_eq!(drain(&[]), (Duration::ZERO, "0s".to_owned()));
+    assert_eq!(drain(&[("MARKT_HTTP__DRAIN", "1500ms")]), (Duration::from_millis(1500), "1500ms".to_owned()));
+    let production = [
+        ("MARKT_ENV", "production"),
+        ("MARKT_ALLOW_EMBEDDED", "true"),
+        ("MARKT_MAIL__SMTP_URL", "smtps://mail.example.com"),
+    ];
+    assert_eq!(drain(&production), (5 * SECOND, "5s".to_owned()));
+    for text in ["0", "-1s", "0d0s", "none"] {
+        assert!(errors(&[("MARKT_HTTP__DRAIN", text)]).contains("http.drain"), "{text}");
+    }
+}

@@ -277,6 +277,26 @@ impl Value for Duration {
     }
 }
 
+/// A duration that may be none at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause(pub Duration);
+
+impl Pause {
+    const NONE: &'static str = "0s";
+}
+
+impl Value for Pause {
+    const ALLOWED: &'static str = "0s, or a duration such as 500ms, 5s or 1m (3650d at most)";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text == Self::NONE { Some(Self(Duration::ZERO)) } else { Value::parse(text).map(Self) }
+    }
+
+    fn shown(&self) -> String {
+        if self.0.is_zero() { Self::NONE.to_owned() } else { self.0.shown() }
+    }
+}
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteSize(pub usize);

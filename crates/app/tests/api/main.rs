@@ -54,6 +54,8 @@ mod session_lifetime;
 mod setup;
 mod shapes;
 mod shared_networks;
+mod slow_clients;
+mod stopping;
 mod swagger_ui;
 mod switching_roles;
 mod transports;

@@ -3,13 +3,13 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::setup::Setup;
 
-/// Much more than a server needs to start.
+/// Much more than a server needs to start, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary with these arguments, configured as the setup says and by nothing else.
@@ -29,6 +29,7 @@ pub async fn run(setup: &Setup, arguments: &[&str]) -> Output {
 /// A server in a process of its own.
 pub struct Process {
     pub url: String,
+    pub admin_url: String,
     child: Child,
     log: Receiver<String>,
     seen: Vec<String>,
@@ -43,9 +44,10 @@ impl Process {
         let (sender, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut process = Self { url: String::new(), child, log, seen: Vec::new() };
-        let address = process.wait_for("serving")["address"].as_str().unwrap().to_owned();
-        process.url = format!("http://{address}");
+        let mut process = Self { url: String::new(), admin_url: String::new(), child, log, seen: Vec::new() };
+        let event = process.wait_for("serving");
+        let url = |field: &str| format!("http://{}", event[field].as_str().unwrap());
+        (process.url, process.admin_url) = (url("address"), url("admin_address"));
         process
     }
 
@@ -67,15 +69,32 @@ impl Process {
         }
     }
 
-    /// Tells the server to end, waits until it has, and returns all that it logged.
-    pub fn terminate(mut self) -> String {
+    /// Tells the server to end.
+    pub fn tell_to_end(&self) {
         let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
-        let status = self.child.wait().unwrap();
+    }
+
+    /// Waits until the server has ended well, and returns all that it logged.
+    pub fn wait_for_end(mut self) -> String {
+        let started = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+            assert!(started.elapsed() < PATIENCE, "it goes on");
+        };
         let mut log = std::mem::take(&mut self.seen);
         log.extend(self.log.iter());
         assert!(status.success(), "{status}: {log:?}");
         log.join("\n")
+    }
+
+    /// Tells the server to end, waits until it has, and returns all that it logged.
+    pub fn terminate(self) -> String {
+        self.tell_to_end();
+        self.wait_for_end()
     }
 }
 

@@ -50,7 +50,8 @@ async fn read(stream: &mut TcpStream) -> Option<Answer> {
     }
 }
 
-fn parse(bytes: &[u8], closed: bool) -> Option<Answer> {
+/// The first answer in these bytes, if it is whole; without a length it is once nothing more comes.
+pub fn parse(bytes: &[u8], closed: bool) -> Option<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     if head.starts_with("HTTP/1.1 100 ") {

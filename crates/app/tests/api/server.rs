@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::stream;
 use markt_auth::application::Application;
 use markt_domain::session::SessionSecret;
 use markt_test_support::clock::MovableClock;
@@ -81,7 +82,7 @@ impl Server {
         let admin_url = format!("http://{}", application.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = Running(tokio::spawn(async move {
-            application.run(async { drop(stopped.await) }).await.unwrap();
+            application.run(stream::once(async { drop(stopped.await) })).await;
         }));
         Self { setup, url, admin_url, stop, running }
     }

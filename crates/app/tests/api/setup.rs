@@ -90,10 +90,12 @@ impl Setup {
         Self { real_time: true, ..self }
     }
 
-    /// The same, for production: mail goes to this server, and there are no demo accounts.
+    /// The same, for production: mail goes to this server, and there are no demo accounts. No load balancer is given
+    /// time to notice the end.
     pub fn in_production(mut self, smtp_url: &str) -> Self {
         self.demo_accounts = false;
         self.with("MARKT_ENV", "production")
+            .with("MARKT_HTTP__DRAIN", "0s")
             .with("MARKT_MAIL__TRANSPORT", "smtp")
             .with("MARKT_MAIL__SMTP_URL", smtp_url)
     }

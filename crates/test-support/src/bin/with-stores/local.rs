@@ -20,9 +20,6 @@ const START_POLL: Duration = Duration::from_millis(50);
 /// How often another program may take the port between our finding it free and the server's binding it.
 const LOST_PORTS: u32 = 5;
 
-/// Where Debian has programs that a user's PATH may leave out.
-const SUPERUSERS: &str = "/usr/sbin";
-
 /// A server's program, and what it calls its version.
 pub(crate) struct Program {
     path: PathBuf,
