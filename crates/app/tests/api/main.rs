@@ -47,6 +47,7 @@ mod redis;
 mod refused_registrations;
 mod registration;
 mod restored_backup;
+mod rolling_restart;
 mod rotation;
 mod secrets;
 mod server;
