@@ -24,6 +24,7 @@ mod limits;
 mod logging_in;
 mod logging_in_and_out;
 mod logging_out;
+mod many_nodes;
 mod near_cache;
 mod odd_cookies;
 mod odd_requests;

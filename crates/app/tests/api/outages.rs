@@ -91,7 +91,7 @@ async fn while_redis_is_away_nobody_is_logged_out() {
     assert_eq!(server.client().get("/status").await.status, StatusCode::OK);
     let (status, body) = readiness(&server).await;
     assert_eq!(status, 503);
-    assert_eq!(body["checks"], json!({"database": "ok", "redis": "unavailable"}));
+    assert_eq!(body["checks"], json!({"database": "ok", "redis": "unavailable", "revocation": "ok"}));
     assert_live(&server).await;
 
     relay.restore().await;
