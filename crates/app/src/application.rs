@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use futures_util::{Stream, StreamExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,7 +15,8 @@ use tokio::time::sleep;
 use crate::config::Config;
 use crate::demo;
 use crate::http::health::{Readiness, admin_router};
-use crate::http::router;
+use crate::http::public_service;
+use crate::http::service::PublicService;
 use crate::serving::{ADMIN_CONNECTIONS, Limits, Server, Stage, public_connections};
 use crate::wiring::{Resources, Surroundings, Wired, WiringError, wire};
 
@@ -48,8 +50,8 @@ pub enum StartError {
 
 /// The service, listening but not yet serving.
 pub struct Application {
-    public: Server,
-    admin: Server,
+    public: Server<PublicService>,
+    admin: Server<Router>,
     readiness: Arc<Readiness>,
     resources: Resources,
     drain: Duration,
@@ -70,13 +72,14 @@ impl Application {
         }
         let readiness = Arc::new(Readiness::new(std::mem::take(&mut wired.dependencies)));
         let metrics = Arc::new(std::mem::take(&mut wired.metrics));
-        let router = router(config, wired.use_cases.clone(), Arc::clone(&surroundings.entropy));
+        let service = public_service(config, wired.use_cases.clone(), surroundings.entropy.as_ref());
         let resources = Wired::into_resources(wired);
         let patience = config.http.request_timeout;
         let grace = patience + GRACE;
         let limits = Limits { head: patience, handler: grace, answer: patience, idle: IDLE };
-        let public = Server::new(public, router, limits, public_connections());
-        let admin = Server::new(admin, admin_router(Arc::clone(&readiness), metrics), limits, ADMIN_CONNECTIONS);
+        let public = Server::new(public, service, limits, public_connections());
+        let admin =
+            Server::new(admin, admin_router(Arc::clone(&readiness), metrics).with_state(()), limits, ADMIN_CONNECTIONS);
         Ok(Self { public, admin, readiness, resources, drain: config.http.drain, grace })
     }
 

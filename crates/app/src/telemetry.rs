@@ -2,7 +2,11 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, Registry, fmt};
 
 use crate::config;
 use crate::config::values::LogFormat;
@@ -21,14 +25,15 @@ const OWN: [&str; 8] = [
 
 /// Begins to log. Only the first call in a process counts.
 pub fn init(config: &config::Telemetry) {
-    let level = config.log_level.as_str();
-    let own: Vec<String> = OWN.iter().map(|name| format!("{name}={level}")).collect();
-    let filter = EnvFilter::new(format!("warn,{}", own.join(",")));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let installed = match config.log_format {
-        LogFormat::Pretty => subscriber.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    let level = config.log_level.as_str().parse().unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(OWN.map(|name| (name, level)));
+    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = match config.log_format {
+        LogFormat::Pretty => layer.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
+    // A filter for all, which is asked once for each place that logs, unlike one for a layer.
+    let installed = Registry::default().with(layer).with(filter).try_init();
     if installed.is_err() {
         tracing::debug!("logging was set up before");
     }

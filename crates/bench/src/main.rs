@@ -35,6 +35,10 @@ mod tied;
 #[cfg(target_os = "linux")]
 mod wrk;
 
+/// As the service, so that the allocator makes no difference between the two.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     cli::main()

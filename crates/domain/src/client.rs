@@ -19,6 +19,11 @@ impl Client {
     /// A client at this address that calls itself so; control characters and what is too long are dropped.
     #[must_use]
     pub fn new(ip_address: IpAddr, user_agent: &str) -> Self {
+        let ip_address = ip_address.to_canonical();
+        // As nearly all are.
+        if user_agent.len() <= MAX_USER_AGENT && user_agent.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Self { ip_address, user_agent: user_agent.to_owned() };
+        }
         let mut kept = String::with_capacity(user_agent.len().min(MAX_USER_AGENT));
         for character in user_agent.chars().filter(|character| !character.is_control()) {
             if kept.len() + character.len_utf8() > MAX_USER_AGENT {
@@ -26,7 +31,7 @@ impl Client {
             }
             kept.push(character);
         }
-        Self { ip_address: ip_address.to_canonical(), user_agent: kept }
+        Self { ip_address, user_agent: kept }
     }
 
     /// The network that the client is in.

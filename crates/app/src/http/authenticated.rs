@@ -8,7 +8,7 @@ use super::App;
 use super::client::client;
 use super::credentials::{Presented, presented};
 use super::error::ApiError;
-use super::renewal::Renewal;
+use super::renewal;
 use crate::config::values::BearerPolicy;
 
 /// A caller who is logged in. The request counts as a use of the session.
@@ -31,7 +31,7 @@ impl Authenticated {
         let in_cookie = found.secret < from_cookies;
         if found.was_touched && found.session.remember && in_cookie {
             let lifetime = found.session.ends_at().since(found.session.last_activity);
-            Renewal::order(parts, found.session.id, app.session_cookie.issue(&secrets[found.secret], Some(lifetime)));
+            renewal::order(found.session.id, app.session_cookie.issue(&secrets[found.secret], Some(lifetime)));
         }
         Ok(Self(found))
     }

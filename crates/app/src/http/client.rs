@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 use std::iter::{Peekable, from_fn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::Chars;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::{FORWARDED, USER_AGENT};
 use http::request::Parts;
@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use markt_domain::client::Client;
 
 use super::App;
+use crate::serving::peer;
 
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -29,12 +30,13 @@ impl FromRequestParts<App> for RequestClient {
 
 /// The client of a request.
 pub fn client(parts: &Parts, trusted_proxies: &[IpNet]) -> Client {
-    let peer = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip().to_canonical());
-    let user_agent = parts.headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    Client::new(address(peer, &parts.headers, trusted_proxies), &user_agent.unwrap_or_default())
+    seen_by(peer().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip()), &parts.headers, trusted_proxies)
+}
+
+/// The client of a request with these headers that comes from this peer.
+fn seen_by(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Client {
+    let user_agent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    Client::new(address(peer.to_canonical(), headers, trusted_proxies), &user_agent.unwrap_or_default())
 }
 
 /// The right-most address that is not a trusted proxy's, if the peer is one; the peer's otherwise. What stands to the
@@ -188,12 +190,10 @@ mod tests {
 
     #[test]
     fn a_peer_on_a_socket_for_both_families_has_its_ipv4_address() {
-        let mut request = http::Request::builder().header(USER_AGENT, "curl/8.5.0").body(()).unwrap();
-        let peer: SocketAddr = "[::ffff:10.0.0.1]:4711".parse().unwrap();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.headers_mut().insert(X_FORWARDED_FOR, "198.51.100.7".parse().unwrap());
-        let (parts, ()) = request.into_parts();
-        let seen = |trusted: &str| client(&parts, &[trusted.parse().unwrap()]);
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, "curl/8.5.0".parse().unwrap());
+        headers.insert(X_FORWARDED_FOR, "198.51.100.7".parse().unwrap());
+        let seen = |trusted: &str| seen_by("::ffff:10.0.0.1".parse().unwrap(), &headers, &[trusted.parse().unwrap()]);
         assert_eq!(seen("10.0.0.0/8"), Client::new("198.51.100.7".parse().unwrap(), "curl/8.5.0"));
         assert_eq!(seen("192.168.0.0/16"), Client::new("10.0.0.1".parse().unwrap(), "curl/8.5.0"));
     }

@@ -1,17 +1,12 @@
 //! Which other sites may use the service: the CORS headers, and the refusal of forged requests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::envelope::X_REQUEST_ID;
-use super::error::{ApiError, ErrorType};
 use super::transport::SESSION_TRANSPORT;
 use crate::config::values::Origin;
 
@@ -30,16 +25,9 @@ pub fn cors(allowed: &[Origin]) -> CorsLayer {
         .max_age(MAX_AGE)
 }
 
-/// Refuses requests that another site's page had a browser send. The rule of Go's `http.CrossOriginProtection`
+/// Whether another site's page had a browser send the request. The rule of Go's `http.CrossOriginProtection`
 /// (<https://pkg.go.dev/net/http#CrossOriginProtection>); ASVS 3.5.1.
-pub async fn refuse_forged(State(allowed): State<Arc<[Origin]>>, request: Request, next: Next) -> Response {
-    if is_forged(request.method(), request.uri(), request.headers(), &allowed) {
-        return ApiError::new(ErrorType::CrossOriginRefused).into_response();
-    }
-    next.run(request).await
-}
-
-fn is_forged(method: &Method, uri: &Uri, headers: &HeaderMap, allowed: &[Origin]) -> bool {
+pub fn is_forged(method: &Method, uri: &Uri, headers: &HeaderMap, allowed: &[Origin]) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }

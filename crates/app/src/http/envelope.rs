@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http::header::{
@@ -15,7 +15,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 use markt_domain::ports::entropy::Entropy;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::error::{ApiError, ErrorType};
 
@@ -31,46 +31,102 @@ const NOTHING: HeaderValue =
 /// Two years, as ASVS 3.4.1 asks for one at least.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
-/// What the envelope is made of.
+/// How many headers an answer has, about: so many don't take room bit by bit.
+const USUAL_HEADERS: usize = 12;
+
+/// Wraps answers.
 pub struct Envelope {
-    /// Draws the ids.
-    pub entropy: Arc<dyn Entropy>,
-    /// Whether browsers are told to come by TLS only.
-    pub strict_transport_security: bool,
+    /// The routes by their paths, for the log.
+    routes: matchit::Router<String>,
+    ids: RequestIds,
+    strict_transport_security: bool,
 }
 
-/// Wraps an answer.
-pub async fn wrap(State(envelope): State<Arc<Envelope>>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers(), envelope.entropy.as_ref());
-    request.headers_mut().insert(X_REQUEST_ID, id.clone());
-    let id_text = id.to_str().unwrap_or_default().to_owned();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
-
-    let span = tracing::info_span!("request", id = %id_text, %method, route);
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let mut response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
-    let _entered = span.enter();
-    response = describe_error(response, &id_text);
-    log(&response, started);
-    complete_headers(response.headers_mut(), id, envelope.strict_transport_security);
-    response
+/// What is kept of a request for its answer.
+pub struct Opened {
+    envelope: Arc<Envelope>,
+    started: Instant,
+    id: HeaderValue,
+    span: Span,
 }
 
-/// The caller's id, if it is a sane one; a new one otherwise.
-fn request_id(headers: &HeaderMap, entropy: &dyn Entropy) -> HeaderValue {
-    let sane = |value: &&HeaderValue| {
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
-        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(plain)
-    };
-    if let Some(id) = headers.get(X_REQUEST_ID).filter(sane) {
-        return id.clone();
+impl Envelope {
+    /// Names the routes in the log as these paths do, and tells browsers, if it shall, to come by TLS only.
+    pub fn new(
+        paths: impl IntoIterator<Item = String>,
+        entropy: &dyn Entropy,
+        strict_transport_security: bool,
+    ) -> Self {
+        let mut routes = matchit::Router::new();
+        for path in paths {
+            // What can't be told from another goes without a name.
+            let _ambiguous = routes.insert(path.clone(), path);
+        }
+        Self { routes, ids: RequestIds::new(entropy), strict_transport_security }
     }
-    let mut bytes = [0_u8; 16];
-    entropy.fill(&mut bytes);
-    let id = format!("{:032x}", u128::from_be_bytes(bytes));
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
+
+    /// Gives the request its id.
+    pub fn open(self: &Arc<Self>, request: &Request) -> Opened {
+        let started = Instant::now();
+        let id = self.ids.id(request.headers());
+        let route = self.routes.at(request.uri().path()).map_or("", |found| found.value.as_str());
+        let text = id.to_str().unwrap_or_default();
+        let span = tracing::info_span!("request", id = %text, method = %request.method(), route = %route);
+        Opened { envelope: Arc::clone(self), started, id, span }
+    }
+}
+
+impl Opened {
+    /// Waits for the answer, and wraps it.
+    pub async fn close(self, answer: impl Future<Output = Response>) -> Response {
+        let Self { envelope, started, id, span } = self;
+        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
+        let mut response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
+        let _entered = span.enter();
+        response = describe_error(response, &id);
+        log(&response, started);
+        complete_headers(response.headers_mut(), id, envelope.strict_transport_security);
+        response
+    }
+}
+
+/// Gives requests their ids: the caller's, if it is a sane one; a new one otherwise.
+///
+/// An id has to be like no other, not a secret: what is drawn is where this process begins to count.
+struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0_u8; 16];
+        entropy.fill(&mut bytes);
+        let [process, first] =
+            [&bytes[..8], &bytes[8..]].map(|half| half.iter().fold(0, |n, &byte| n << 8 | u64::from(byte)));
+        Self { process, next: AtomicU64::new(first) }
+    }
+
+    fn id(&self, headers: &HeaderMap) -> HeaderValue {
+        let sane = |value: &&HeaderValue| {
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+            (1..=128).contains(&value.len()) && value.as_bytes().iter().all(plain)
+        };
+        if let Some(id) = headers.get(X_REQUEST_ID).filter(sane) {
+            return id.clone();
+        }
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let digits = hexadecimal(u128::from(self.process) << 64 | u128::from(next));
+        HeaderValue::from_bytes(&digits).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+fn hexadecimal(number: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    for (place, digit) in digits.iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (4 * place) & 15) as usize];
+    }
+    digits
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
@@ -80,7 +136,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 }
 
 /// Gives every error its body, also those that the framework answered with by itself.
-fn describe_error(response: Response, id: &str) -> Response {
+fn describe_error(response: Response, id: &HeaderValue) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -91,23 +147,26 @@ fn describe_error(response: Response, id: &str) -> Response {
     parts.status = error.error_type().status();
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let body = serde_json::to_vec(&error.body(id)).unwrap_or_default();
+    let body = serde_json::to_vec(&error.body(id.to_str().unwrap_or_default())).unwrap_or_default();
     parts.extensions.insert(error);
     Response::from_parts(parts, body.into())
 }
 
 fn log(response: &Response, started: Instant) {
     let status = response.status().as_u16();
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    let milliseconds = || started.elapsed().as_secs_f64() * 1000.0;
     let error = response.extensions().get::<ApiError>();
     let error_type = error.map(|error| tracing::field::debug(error.error_type()));
     match error.and_then(ApiError::cause) {
-        Some(cause) if status >= 500 => tracing::error!(status, error_type, milliseconds, cause, "answered"),
-        cause => tracing::debug!(status, error_type, milliseconds, cause, "answered"),
+        Some(cause) if status >= 500 => {
+            tracing::error!(status, error_type, milliseconds = milliseconds(), cause, "answered")
+        }
+        cause => tracing::debug!(status, error_type, milliseconds = milliseconds(), cause, "answered"),
     }
 }
 
 fn complete_headers(headers: &mut HeaderMap, id: HeaderValue, strict_transport_security: bool) {
+    headers.reserve(USUAL_HEADERS);
     headers.insert(X_REQUEST_ID, id);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING);
@@ -131,17 +190,24 @@ mod tests {
         }
     }
 
+    fn id(ids: &RequestIds, value: &[u8]) -> String {
+        let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]);
+        ids.id(&headers).to_str().unwrap().to_owned()
+    }
+
     #[test]
     fn a_sane_id_is_kept_and_another_replaced() {
-        let id = |value: &[u8]| {
-            let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]);
-            request_id(&headers, &Sevens).to_str().unwrap().to_owned()
-        };
-        assert_eq!(id(b"abc-123_DEF.4"), "abc-123_DEF.4");
-        let fresh = "7".repeat(32);
+        let ids = RequestIds::new(&Sevens);
+        assert_eq!(id(&ids, b"abc-123_DEF.4"), "abc-123_DEF.4");
         for odd in [&b""[..], b"two words", b"\"quoted\"", b"{curly}", "\u{fc}".as_bytes(), &[b'a'; 129]] {
-            assert_eq!(id(odd), fresh);
+            let new = id(&ids, odd);
+            assert!(new.len() == 32 && new.starts_with("7777777777777777"), "{new}");
         }
-        assert_eq!(request_id(&HeaderMap::new(), &Sevens), fresh);
+    }
+
+    #[test]
+    fn no_two_requests_get_the_same_id() {
+        let ids = RequestIds::new(&Sevens);
+        assert_ne!(ids.id(&HeaderMap::new()), ids.id(&HeaderMap::new()));
     }
 }

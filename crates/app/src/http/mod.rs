@@ -1,7 +1,6 @@
 //! The HTTP face of the service.
 //!
-//! From outside in: the envelope (id, headers, error bodies, log), CORS, the refusal of forged requests, the time limit,
-//! the routes.
+//! [`service`] has what is around the routes.
 
 mod authenticated;
 mod body;
@@ -17,17 +16,16 @@ mod openapi;
 mod renewal;
 mod representation;
 mod routes;
+pub mod service;
 mod session_cookie;
 mod transport;
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::middleware;
+use axum::response::Response;
 use axum::routing::get;
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -54,6 +52,7 @@ use crate::config::values::{AuthMode, BearerPolicy, Environment};
 use envelope::Envelope;
 use error::{ApiError, ErrorType};
 use openapi::BASE_PATH;
+use service::{PublicService, Routes};
 use session_cookie::SessionCookie;
 
 /// The use cases that the routes call.
@@ -119,26 +118,25 @@ impl App {
     }
 }
 
-/// The public listener's routes, with all that is around them.
-pub fn router(config: &Config, use_cases: UseCases, entropy: Arc<dyn Entropy>) -> Router {
+/// What is served on the public listener.
+pub fn public_service(config: &Config, use_cases: UseCases, entropy: &dyn Entropy) -> PublicService {
     let (api, document) = api().split_for_parts();
+    let paths: Vec<_> = document.paths.paths.keys().cloned().collect();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
     let serve_document = get(move || {
         let document = Arc::clone(&document);
         async move { ([(CONTENT_TYPE, "application/json")], document.to_string()) }
     });
-    let envelope = Envelope { entropy, strict_transport_security: config.env == Environment::Production };
-    let allowed_origins = config.cors_allowed_origins.clone();
     let app = App::new(config, use_cases);
-    api.route(&format!("{BASE_PATH}/openapi.json"), serve_document)
+    let router = api
+        .route(&format!("{BASE_PATH}/openapi.json"), serve_document)
         .merge(swagger_ui())
         .fallback(|| async { ApiError::new(ErrorType::NotFound) })
-        .with_state(app.clone())
-        .layer(middleware::from_fn_with_state(app, renewal::renew))
-        .layer(middleware::from_fn_with_state(config.http.request_timeout, limit_time))
-        .layer(middleware::from_fn_with_state(allowed_origins.into(), cross_origin::refuse_forged))
-        .layer(cross_origin::cors(&config.cors_allowed_origins))
-        .layer(middleware::from_fn_with_state(Arc::new(envelope), envelope::wrap))
+        .with_state(app.clone());
+    let envelope = Envelope::new(paths, entropy, config.env == Environment::Production);
+    let origins = config.cors_allowed_origins.clone();
+    let cors = cross_origin::cors(&origins);
+    PublicService::new(envelope, &cors, Routes::new(router, app, origins, config.http.request_timeout))
 }
 
 /// The OpenAPI document, in JSON.
@@ -148,7 +146,7 @@ pub fn openapi_document() -> String {
 }
 
 fn api() -> OpenApiRouter<App> {
-    let api = OpenApiRouter::new()
+    OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(routes::register::register))
         .routes(routes!(routes::login::login))
         .routes(routes!(routes::logout::logout))
@@ -169,8 +167,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(routes::devices::list, routes::devices::revoke_others))
         .routes(routes!(routes::devices::revoke))
         .routes(routes!(routes::verify::verify))
-        .routes(routes!(routes::status::status));
-    OpenApiRouter::with_openapi(openapi::base()).nest(BASE_PATH, api)
+        .routes(routes!(routes::status::status))
 }
 
 /// The API's own pages, served from the binary.
@@ -185,11 +182,4 @@ fn swagger_ui() -> Router<App> {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         response
     }))
-}
-
-async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::new(ErrorType::RequestTimeout).into_response(),
-    }
 }

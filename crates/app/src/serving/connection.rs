@@ -3,10 +3,9 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::{Body as _, Incoming};
@@ -15,10 +14,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tower_service::Service as _;
+use tokio::task_local;
 
 use super::activity::{Activity, Watched};
-use super::{Limits, Stage, closing};
+use super::{Limits, Serve, Stage, closing};
 
 /// How large a head may be, in bytes; larger ones are 431. It bounds what a connection takes of memory, too: no more is
 /// read ahead of a body.
@@ -26,15 +25,42 @@ const BUFFER: usize = 64 * 1024;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
+task_local! {
+    /// Whom the present connection is with.
+    static PEER: SocketAddr;
+}
+
+/// Whom the connection is with that the present request came by.
+pub fn peer() -> Option<SocketAddr> {
+    PEER.try_with(|peer| *peer).ok()
+}
+
 /// Serves this peer until it leaves, keeps the service waiting, or is told to go.
-pub(super) async fn serve<S>(stream: S, peer: SocketAddr, router: Router, limits: Limits, stage: watch::Receiver<Stage>)
+pub(super) async fn serve<C>(
+    stream: C,
+    peer: SocketAddr,
+    service: impl Serve,
+    limits: Limits,
+    stage: watch::Receiver<Stage>,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    PEER.scope(peer, converse(stream, peer, service, limits, stage)).await;
+}
+
+async fn converse<C>(stream: C, peer: SocketAddr, service: impl Serve, limits: Limits, stage: watch::Receiver<Stage>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    C: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let activity = Activity::default();
-    let service = service_fn(|request| {
+    // Requests of a connection come one after the other, so that nobody waits here. To copy the service for each would
+    // cost more.
+    let service = Mutex::new(service);
+    let service = service_fn(|request: Request<Incoming>| {
         activity.handle();
-        let answer = router.clone().call(with_peer(request, peer));
+        // An empty body takes no memory, unlike one that might have something to read.
+        let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+        let answer = service.lock().unwrap_or_else(PoisonError::into_inner).call(request);
         async {
             let mut answer = answer.await?;
             activity.answer();
@@ -76,13 +102,6 @@ fn http() -> http1::Builder {
     // Its own timeout would count idle time as a head's, and would set a timer anew with each request.
     http.header_read_timeout(None).max_buf_size(BUFFER);
     http
-}
-
-/// The request as axum takes it, with the peer's address for [`crate::http`].
-fn with_peer(mut request: Request<Incoming>, peer: SocketAddr) -> Request<Body> {
-    request.extensions_mut().insert(ConnectInfo(peer));
-    // An empty body takes no memory, unlike one that might have something to read.
-    request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) })
 }
 
 /// Whether the service is on its way to its end. Asked with each request, so it takes no lock.

@@ -5,18 +5,23 @@ mod activity;
 mod capacity;
 mod connection;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
+use tower_service::Service;
 
 pub use activity::Limits;
 pub use capacity::{ADMIN_CONNECTIONS, public_connections};
+pub use connection::peer;
 
 /// How long to wait before the next try where no connection can be accepted, as when the process has all the files
 /// open that it may have.
@@ -37,19 +42,29 @@ pub enum Stage {
 }
 
 /// A listener, and what is served on it.
-pub struct Server {
+pub struct Server<S> {
     listener: TcpListener,
-    router: Router,
+    service: S,
     limits: Limits,
     capacity: usize,
 }
 
-impl Server {
-    /// Serves this router on this listener, to as many connections at a time as `capacity` says.
+/// What is served: takes requests as axum has them, and doesn't fail.
+pub trait Serve:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Serve for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S: Serve> Server<S> {
+    /// Serves this on this listener, to as many connections at a time as `capacity` says. Each gets a copy of its own.
     #[must_use]
-    pub fn new(listener: TcpListener, router: Router, limits: Limits, capacity: usize) -> Self {
-        // To give the router its state now spares it to do so with each request.
-        Self { listener, router: router.with_state(()), limits, capacity }
+    pub const fn new(listener: TcpListener, service: S, limits: Limits, capacity: usize) -> Self {
+        Self { listener, service, limits, capacity }
     }
 
     /// Where it listens.
@@ -70,7 +85,7 @@ impl Server {
                 () = closing(stage.clone()) => break,
                 Some(ended) = connections.join_next() => report(ended),
                 (stream, peer) = accept(&self.listener), if connections.len() < self.capacity => {
-                    let connection = connection::serve(stream, peer, self.router.clone(), self.limits, stage.clone());
+                    let connection = connection::serve(stream, peer, self.service.clone(), self.limits, stage.clone());
                     connections.spawn(connection);
                     full.check(connections.len(), self.capacity);
                 }

@@ -1,6 +1,6 @@
 use std::pin::pin;
 
-use axum::extract::ConnectInfo;
+use axum::Router;
 use axum::routing::{get, post};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -24,7 +24,7 @@ fn peer() -> SocketAddr {
 /// Answers with the peer's address, and with much, and never.
 fn app() -> Router {
     Router::new()
-        .route("/", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.ip().to_string()))
+        .route("/", get(async || super::peer().unwrap().ip().to_string()))
         .route("/much", get(async || "x".repeat(1_000_000)))
         .route("/never", post(std::future::pending::<()>))
 }

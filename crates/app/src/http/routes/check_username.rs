@@ -11,6 +11,7 @@ use crate::http::App;
 use crate::http::body::QueryString;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, username};
+use crate::http::openapi::BASE_PATH;
 
 /// The name that is asked about.
 pub struct UsernameQuery(Username);
@@ -31,7 +32,7 @@ pub struct AvailabilityBody {
 
 /// Whether a username can be had.
 #[utoipa::path(
-    get, path = "/users/check-username", tag = "users", operation_id = "check_username",
+    get, path = "/users/check-username", context_path = BASE_PATH, tag = "users", operation_id = "check_username",
     params(("username" = String, Query, description = "The name", example = "ann_lee")),
     responses(
         (status = 200, description = "Whether it can be had", body = AvailabilityBody),

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::SessionBody;
 
 /// A user's sessions.
@@ -43,7 +44,7 @@ pub struct RevokedBody {
 
 /// The caller's sessions on all devices.
 #[utoipa::path(
-    get, path = "/users/sessions", tag = "sessions", operation_id = "sessions",
+    get, path = "/users/sessions", context_path = BASE_PATH, tag = "sessions", operation_id = "sessions",
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The sessions, the one that was used last first", body = DevicesBody),
@@ -70,7 +71,7 @@ pub async fn list(State(app): State<App>, Authenticated(caller): Authenticated) 
 ///
 /// Another one than the caller's own takes a fresh session. The caller's own is logged out.
 #[utoipa::path(
-    delete, path = "/users/sessions/{id}", tag = "sessions", operation_id = "revoke_session",
+    delete, path = "/users/sessions/{id}", context_path = BASE_PATH, tag = "sessions", operation_id = "revoke_session",
     params(("id" = String, Path, description = "The session's public id")),
     security(("cookie" = []), ("bearer" = [])),
     responses(
@@ -101,7 +102,7 @@ pub async fn revoke(
 ///
 /// Takes a fresh session.
 #[utoipa::path(
-    delete, path = "/users/sessions", tag = "sessions", operation_id = "revoke_other_sessions",
+    delete, path = "/users/sessions", context_path = BASE_PATH, tag = "sessions", operation_id = "revoke_other_sessions",
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "How many have ended", body = RevokedBody),

@@ -11,6 +11,7 @@ use crate::http::body::Json;
 use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, code, email};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::MessageBody;
 
 /// Where a code shall go.
@@ -47,7 +48,7 @@ impl FromFields for VerifyBody {
 ///
 /// The answer is the same whether the address is known or not.
 #[utoipa::path(
-    post, path = "/users/email-verification/send", tag = "users", operation_id = "send_verification_code",
+    post, path = "/users/email-verification/send", context_path = BASE_PATH, tag = "users", operation_id = "send_verification_code",
     request_body = EmailBody,
     responses(
         (status = 202, description = "A code is on its way, if the address is one to verify", body = MessageBody),
@@ -73,7 +74,7 @@ pub async fn send(
 
 /// Verify an e-mail address by the code that was sent to it.
 #[utoipa::path(
-    post, path = "/users/email-verification/verify", tag = "users", operation_id = "verify_email",
+    post, path = "/users/email-verification/verify", context_path = BASE_PATH, tag = "users", operation_id = "verify_email",
     request_body = VerifyBody,
     responses(
         (status = 200, description = "Verified", body = MessageBody),

@@ -13,6 +13,7 @@ use crate::http::App;
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, boolean, email, password, role};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::{RoleName, UserBody, WithToken};
 
 /// What a user logs in with.
@@ -45,7 +46,7 @@ impl FromFields for LoginBody {
 /// Sets the session cookie. A client that no browser can be, or that says `X-Session-Transport: bearer`, gets the
 /// secret as `token`, too. A session that comes with the request is ended, unless the login fails.
 #[utoipa::path(
-    post, path = "/users/login", tag = "users", operation_id = "login",
+    post, path = "/users/login", context_path = BASE_PATH, tag = "users", operation_id = "login",
     request_body = LoginBody,
     params(("X-Session-Transport" = Option<String>, Header, description = "`bearer` or `cookie`")),
     responses(

@@ -11,6 +11,7 @@ use crate::http::authenticated::Authenticated;
 use crate::http::body::QueryString;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, flag};
+use crate::http::openapi::BASE_PATH;
 
 /// How far a logout goes.
 pub struct LogoutQuery {
@@ -27,7 +28,7 @@ impl FromFields for LogoutQuery {
 ///
 /// Ends the session, or all of the user's sessions on all devices, and clears the cookie.
 #[utoipa::path(
-    post, path = "/users/logout", tag = "users", operation_id = "logout",
+    post, path = "/users/logout", context_path = BASE_PATH, tag = "users", operation_id = "logout",
     params(("everywhere" = Option<bool>, Query, description = "Whether all of the user's sessions end")),
     security(("cookie" = []), ("bearer" = [])),
     responses(

@@ -12,6 +12,7 @@ use crate::http::body::Json;
 use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, new_password, password};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::{MessageBody, WithToken};
 
 /// The present password and the one to be.
@@ -37,7 +38,7 @@ impl FromFields for PasswordBody {
 /// Ends all other sessions of the user. This one is fresh, and has a new secret: in the cookie, and as `token` for a
 /// bearer session.
 #[utoipa::path(
-    post, path = "/users/password", tag = "users", operation_id = "change_password",
+    post, path = "/users/password", context_path = BASE_PATH, tag = "users", operation_id = "change_password",
     request_body = PasswordBody,
     security(("cookie" = []), ("bearer" = [])),
     responses(

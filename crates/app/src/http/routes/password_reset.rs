@@ -12,6 +12,7 @@ use crate::http::body::Json;
 use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, code, email, new_password};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::MessageBody;
 
 /// The code that came by mail, and the password to be.
@@ -39,7 +40,7 @@ impl FromFields for ConfirmBody {
 ///
 /// The answer is the same whether the address is known or not.
 #[utoipa::path(
-    post, path = "/users/password-reset", tag = "users", operation_id = "send_password_reset_code",
+    post, path = "/users/password-reset", context_path = BASE_PATH, tag = "users", operation_id = "send_password_reset_code",
     request_body = EmailBody,
     responses(
         (status = 202, description = "A code is on its way, if the address is known", body = MessageBody),
@@ -67,7 +68,7 @@ pub async fn send(
 ///
 /// Ends all of the user's sessions. The address, which the code came to, counts as verified.
 #[utoipa::path(
-    post, path = "/users/password-reset/confirm", tag = "users", operation_id = "reset_password",
+    post, path = "/users/password-reset/confirm", context_path = BASE_PATH, tag = "users", operation_id = "reset_password",
     request_body = ConfirmBody,
     responses(
         (status = 200, description = "The password is set", body = MessageBody),

@@ -18,6 +18,7 @@ use crate::http::authenticated::Authenticated;
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, text};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::ProfileBody;
 
 /// What changes of the user; what is missing or null stays as it is.
@@ -46,7 +47,7 @@ impl From<UserPatch> for UserChanges {
 
 /// The caller's profile.
 #[utoipa::path(
-    get, path = "/users/profile", tag = "users", operation_id = "profile",
+    get, path = "/users/profile", context_path = BASE_PATH, tag = "users", operation_id = "profile",
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The profile", body = ProfileBody),
@@ -62,7 +63,7 @@ pub async fn profile(Authenticated(caller): Authenticated) -> Response {
 
 /// Change the user.
 #[utoipa::path(
-    patch, path = "/users/profile", tag = "users", operation_id = "update_profile",
+    patch, path = "/users/profile", context_path = BASE_PATH, tag = "users", operation_id = "update_profile",
     request_body = UserPatch,
     security(("cookie" = []), ("bearer" = [])),
     responses(
@@ -87,7 +88,7 @@ pub async fn update_profile(
 
 /// Change the account as a buyer.
 #[utoipa::path(
-    patch, path = "/users/profile/buyer", tag = "users", operation_id = "update_buyer",
+    patch, path = "/users/profile/buyer", context_path = BASE_PATH, tag = "users", operation_id = "update_buyer",
     request_body = BuyerPatch,
     security(("cookie" = []), ("bearer" = [])),
     responses(
@@ -112,7 +113,7 @@ pub async fn update_buyer(
 
 /// Change the account as a seller.
 #[utoipa::path(
-    patch, path = "/users/profile/seller", tag = "users", operation_id = "update_seller",
+    patch, path = "/users/profile/seller", context_path = BASE_PATH, tag = "users", operation_id = "update_seller",
     request_body = SellerPatch,
     security(("cookie" = []), ("bearer" = [])),
     responses(
@@ -139,7 +140,7 @@ pub async fn update_seller(
 ///
 /// The session goes on in the role that it is in.
 #[utoipa::path(
-    post, path = "/users/create-buyer", tag = "users", operation_id = "create_buyer",
+    post, path = "/users/create-buyer", context_path = BASE_PATH, tag = "users", operation_id = "create_buyer",
     request_body = BuyerData,
     security(("cookie" = []), ("bearer" = [])),
     responses(
@@ -166,7 +167,7 @@ pub async fn create_buyer(
 ///
 /// The session goes on in the role that it is in.
 #[utoipa::path(
-    post, path = "/users/create-seller", tag = "users", operation_id = "create_seller",
+    post, path = "/users/create-seller", context_path = BASE_PATH, tag = "users", operation_id = "create_seller",
     request_body = SellerData,
     security(("cookie" = []), ("bearer" = [])),
     responses(

@@ -12,6 +12,7 @@ use crate::http::body::Json;
 use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, password};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::{SessionBody, WithToken};
 
 /// The caller's password.
@@ -32,7 +33,7 @@ impl FromFields for ReauthenticateBody {
 /// The session is fresh again, and has a new secret: in the cookie, and as `token` for a bearer session. Who comes with
 /// a secret that was just replaced gets no other, and isn't fresh by it: the present one is.
 #[utoipa::path(
-    post, path = "/users/reauthenticate", tag = "sessions", operation_id = "reauthenticate",
+    post, path = "/users/reauthenticate", context_path = BASE_PATH, tag = "sessions", operation_id = "reauthenticate",
     request_body = ReauthenticateBody,
     security(("cookie" = []), ("bearer" = [])),
     responses(

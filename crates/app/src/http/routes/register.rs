@@ -15,6 +15,7 @@ use crate::http::App;
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
 use crate::http::fields::{Fields, FromFields, email, free_username, new_password, number, role, text};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::{ProfileBody, RoleName, WithToken};
 
 /// What a user registers with.
@@ -121,7 +122,7 @@ impl From<AddressFields> for Address {
 ///
 /// Makes the user, logs the user in as at a login, and sends a code to verify the e-mail address.
 #[utoipa::path(
-    post, path = "/users/register", tag = "users", operation_id = "register",
+    post, path = "/users/register", context_path = BASE_PATH, tag = "users", operation_id = "register",
     request_body = RegisterBody,
     params(("X-Session-Transport" = Option<String>, Header, description = "`bearer` or `cookie`")),
     responses(

@@ -10,6 +10,7 @@ use crate::http::authenticated::Authenticated;
 use crate::http::body::QueryString;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, flag};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::SessionBody;
 
 /// Whether asking counts as a use of the session.
@@ -38,7 +39,7 @@ impl FromRequestParts<App> for Polling {
 
 /// This session.
 #[utoipa::path(
-    get, path = "/session", tag = "sessions", operation_id = "session",
+    get, path = "/session", context_path = BASE_PATH, tag = "sessions", operation_id = "session",
     params(("touch" = Option<bool>, Query, description = "`false` looks without keeping the session alive, for pages \
                                                           that poll")),
     security(("cookie" = []), ("bearer" = [])),

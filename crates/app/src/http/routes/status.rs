@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::http::App;
 use crate::http::error::ErrorBody;
+use crate::http::openapi::BASE_PATH;
 
 /// What runs here.
 #[derive(Serialize, ToSchema)]
@@ -23,7 +24,7 @@ pub struct StatusBody {
 
 /// What runs here. Asks no store: whether the service can do its work is told by its health on the admin listener.
 #[utoipa::path(
-    get, path = "/status", tag = "service", operation_id = "status",
+    get, path = "/status", context_path = BASE_PATH, tag = "service", operation_id = "status",
     responses(
         (status = 200, description = "It runs", body = StatusBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),

@@ -9,6 +9,7 @@ use super::new_session::hand_out_changed;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::error::{ApiError, ErrorBody};
+use crate::http::openapi::BASE_PATH;
 use crate::http::representation::{RoleName, UserBody};
 
 /// The role before and after.
@@ -27,7 +28,7 @@ pub struct SwitchedBody<'a> {
 ///
 /// A cookie session has a new secret then; a bearer session keeps its own.
 #[utoipa::path(
-    post, path = "/users/switch-role", tag = "users", operation_id = "switch_role",
+    post, path = "/users/switch-role", context_path = BASE_PATH, tag = "users", operation_id = "switch_role",
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "Switched", body = SwitchedBody),

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::http::authenticated::Authenticated;
 use crate::http::error::ErrorBody;
+use crate::http::openapi::BASE_PATH;
 
 /// Who asks, in headers.
 ///
@@ -12,7 +13,7 @@ use crate::http::error::ErrorBody;
 /// `Authorization` and `User-Agent` on to this route, and this answer's `X-Auth-` headers to the service, in place of
 /// any that came with the request. The answer's `Set-Cookie`, if any, belongs to the client.
 #[utoipa::path(
-    get, path = "/sessions/verify", tag = "sessions", operation_id = "verify_session",
+    get, path = "/sessions/verify", context_path = BASE_PATH, tag = "sessions", operation_id = "verify_session",
     security(("cookie" = []), ("bearer" = [])),
     responses(
         (status = 204, description = "The caller is logged in", headers(

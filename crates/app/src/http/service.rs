@@ -1,0 +1,123 @@
+//! What is served on the public listener: the routes, and around them what every request goes through.
+//!
+//! From outside in: the envelope (id, headers, error bodies, log), CORS, the refusal of forged requests, the time limit,
+//! the cookie's renewal, the routes. These are plain functions around the router instead of axum's
+//! layers, of which each would copy all that is within it for each request.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::header::{ORIGIN, VARY};
+use http::{HeaderValue, Method};
+use tower_http::cors::{Cors, CorsLayer};
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use super::App;
+use super::cross_origin::is_forged;
+use super::envelope::Envelope;
+use super::error::{ApiError, ErrorType};
+use super::renewal::renewing;
+use crate::config::values::Origin;
+
+type Answer = BoxFuture<'static, Result<Response, Infallible>>;
+
+/// The public listener's service.
+#[derive(Clone)]
+pub struct PublicService {
+    envelope: Arc<Envelope>,
+    routes: Routes,
+    cors: Cors<Routes>,
+}
+
+impl PublicService {
+    /// Puts all of it around the routes.
+    pub fn new(envelope: Envelope, cors: &CorsLayer, routes: Routes) -> Self {
+        Self { envelope: Arc::new(envelope), cors: cors.layer(routes.clone()), routes }
+    }
+}
+
+impl Service<Request> for PublicService {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answer {
+        let opened = self.envelope.open(&request);
+        // What no browser sent for a page needs no CORS but the word that others' answers may differ.
+        let is_plain = !request.headers().contains_key(ORIGIN) && *request.method() != Method::OPTIONS;
+        let answer = if is_plain { self.routes.call(request) } else { self.cors.call(request).boxed() };
+        let answer = async move {
+            let mut answer = opened.close(answer.map(|Ok(answer)| answer)).await;
+            if is_plain {
+                answer.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
+            }
+            Ok(answer)
+        };
+        answer.boxed()
+    }
+}
+
+/// The routes, for requests that may come to them.
+#[derive(Clone)]
+pub struct Routes(Arc<Shared>);
+
+struct Shared {
+    router: Router,
+    app: App,
+    allowed_origins: Vec<Origin>,
+    time_limit: Duration,
+}
+
+impl Routes {
+    /// Requests from these origins come to the router, and have so much time.
+    pub fn new(router: Router, app: App, allowed_origins: Vec<Origin>, time_limit: Duration) -> Self {
+        Self(Arc::new(Shared { router, app, allowed_origins, time_limit }))
+    }
+}
+
+impl Service<Request> for Routes {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answer {
+        let shared = Arc::clone(&self.0);
+        async move { Ok(shared.answer(request).await) }.boxed()
+    }
+}
+
+impl Shared {
+    async fn answer(&self, request: Request) -> Response {
+        if is_forged(request.method(), request.uri(), request.headers(), &self.allowed_origins) {
+            return ApiError::new(ErrorType::CrossOriginRefused).into_response();
+        }
+        let answer = self.router.clone().call(request).map(|Ok(response)| response);
+        let mut answer = pin!(renewing(&self.app, answer));
+        // What is answered at once needs no timer.
+        if let Poll::Ready(response) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+            return response;
+        }
+        match Box::pin(tokio::time::timeout(self.time_limit, answer)).await {
+            Ok(response) => response,
+            Err(_) => ApiError::new(ErrorType::RequestTimeout).into_response(),
+        }
+    }
+}
