@@ -43,7 +43,8 @@ impl KnownAccount {
     /// The profile as a session in this role is shown it, in the bytes that `render` makes of it the first time. It lives
     /// as long as this copy of the account, so that it is never older.
     pub fn profile_as(&self, role: Role, render: impl FnOnce(&Account) -> Vec<u8>) -> Bytes {
-        self.profiles[role as usize].get_or_init(|| render(&self.account).into()).clone()
+        // In a box, which is as large as what is in it.
+        self.profiles[role as usize].get_or_init(|| render(&self.account).into_boxed_slice().into()).clone()
     }
 }
 

@@ -242,12 +242,12 @@ pub struct SellerAccount {
 pub struct Profile {
     /// The user.
     pub user: User,
-    /// The user's address.
-    pub address: Option<Address>,
+    /// The user's address. In a box, as the account as a seller: many users are held in memory that have neither.
+    pub address: Option<Box<Address>>,
     /// The user's account as a buyer.
     pub buyer: Option<BuyerAccount>,
     /// The user's account as a seller.
-    pub seller: Option<SellerAccount>,
+    pub seller: Option<Box<SellerAccount>>,
 }
 
 impl Profile {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use axum::extract::Request;
@@ -13,7 +13,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use markt_domain::ports::entropy::Entropy;
 use tracing::{Instrument as _, Span};
 
@@ -34,11 +34,17 @@ const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includ
 /// How many headers an answer has, about: so many don't take room bit by bit.
 const USUAL_HEADERS: usize = 12;
 
-/// Wraps answers.
+/// Wraps the answers of one connection.
 pub struct Envelope {
+    common: Arc<Common>,
+    ids: RequestIds,
+}
+
+/// What the connections share.
+struct Common {
     /// The routes by their paths, for the log.
     routes: matchit::Router<String>,
-    ids: RequestIds,
+    connections: AtomicU32,
     strict_transport_security: bool,
 }
 
@@ -47,6 +53,8 @@ pub struct Opened {
     envelope: Arc<Envelope>,
     started: Instant,
     id: HeaderValue,
+    method: Method,
+    uri: Uri,
     span: Span,
 }
 
@@ -62,51 +70,80 @@ impl Envelope {
             // What can't be told from another goes without a name.
             let _ambiguous = routes.insert(path.clone(), path);
         }
-        Self { routes, ids: RequestIds::new(entropy), strict_transport_security }
+        let mut process = [0_u8; 8];
+        entropy.fill(&mut process);
+        let ids = RequestIds { process: u64::from_be_bytes(process), connection: 0, requests: AtomicU32::new(0) };
+        let common = Common { routes, connections: AtomicU32::new(1), strict_transport_security };
+        Self { common: Arc::new(common), ids }
+    }
+
+    /// The same for another connection.
+    pub fn for_another_connection(&self) -> Self {
+        let connection = self.common.connections.fetch_add(1, Ordering::Relaxed);
+        let ids = RequestIds { process: self.ids.process, connection, requests: AtomicU32::new(0) };
+        Self { common: Arc::clone(&self.common), ids }
     }
 
     /// Gives the request its id.
     pub fn open(self: &Arc<Self>, request: &Request) -> Opened {
         let started = Instant::now();
         let id = self.ids.id(request.headers());
-        let route = self.routes.at(request.uri().path()).map_or("", |found| found.value.as_str());
-        let text = id.to_str().unwrap_or_default();
-        let span = tracing::info_span!("request", id = %text, method = %request.method(), route = %route);
-        Opened { envelope: Arc::clone(self), started, id, span }
+        let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Opened { envelope: Arc::clone(self), started, id, method, uri, span }
     }
 }
 
 impl Opened {
     /// Waits for the answer, and wraps it.
     pub async fn close(self, answer: impl Future<Output = Response>) -> Response {
-        let Self { envelope, started, id, span } = self;
-        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
+        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(self.span.clone()).await;
         let mut response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
-        let _entered = span.enter();
-        response = describe_error(response, &id);
-        log(&response, started);
-        complete_headers(response.headers_mut(), id, envelope.strict_transport_security);
+        let _entered = self.span.enter();
+        response = describe_error(response, &self.id);
+        self.log(&response);
+        complete_headers(response.headers_mut(), self.id, self.envelope.common.strict_transport_security);
         response
+    }
+
+    fn log(&self, response: &Response) {
+        let status = response.status().as_u16();
+        let milliseconds = || self.started.elapsed().as_secs_f64() * 1000.0;
+        let route = || self.envelope.common.routes.at(self.uri.path()).map_or("", |found| found.value.as_str());
+        let method = self.method.as_str();
+        let error = response.extensions().get::<ApiError>();
+        let error_type = error.map(|error| tracing::field::debug(error.error_type()));
+        match error.and_then(ApiError::cause) {
+            Some(cause) if status >= 500 => {
+                let (route, milliseconds) = (route(), milliseconds());
+                tracing::error!(method, route, status, error_type, milliseconds, cause, "answered");
+            }
+            cause => {
+                tracing::debug!(
+                    method,
+                    route = route(),
+                    status,
+                    error_type,
+                    milliseconds = milliseconds(),
+                    cause,
+                    "answered"
+                );
+            }
+        }
     }
 }
 
 /// Gives requests their ids: the caller's, if it is a sane one; a new one otherwise.
 ///
-/// An id has to be like no other, not a secret: what is drawn is where this process begins to count.
+/// An id has to be like no other, not a secret: this process is told by what was drawn at its start, and then there are
+/// the numbers of the connection and of its request.
 struct RequestIds {
     process: u64,
-    next: AtomicU64,
+    connection: u32,
+    requests: AtomicU32,
 }
 
 impl RequestIds {
-    fn new(entropy: &dyn Entropy) -> Self {
-        let mut bytes = [0_u8; 16];
-        entropy.fill(&mut bytes);
-        let [process, first] =
-            [&bytes[..8], &bytes[8..]].map(|half| half.iter().fold(0, |n, &byte| n << 8 | u64::from(byte)));
-        Self { process, next: AtomicU64::new(first) }
-    }
-
     fn id(&self, headers: &HeaderMap) -> HeaderValue {
         let sane = |value: &&HeaderValue| {
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
@@ -115,8 +152,9 @@ impl RequestIds {
         if let Some(id) = headers.get(X_REQUEST_ID).filter(sane) {
             return id.clone();
         }
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        let digits = hexadecimal(u128::from(self.process) << 64 | u128::from(next));
+        let request = self.requests.fetch_add(1, Ordering::Relaxed);
+        let number = u64::from(self.connection) << 32 | u64::from(request);
+        let digits = hexadecimal(u128::from(self.process) << 64 | u128::from(number));
         HeaderValue::from_bytes(&digits).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
 }
@@ -152,19 +190,6 @@ fn describe_error(response: Response, id: &HeaderValue) -> Response {
     Response::from_parts(parts, body.into())
 }
 
-fn log(response: &Response, started: Instant) {
-    let status = response.status().as_u16();
-    let milliseconds = || started.elapsed().as_secs_f64() * 1000.0;
-    let error = response.extensions().get::<ApiError>();
-    let error_type = error.map(|error| tracing::field::debug(error.error_type()));
-    match error.and_then(ApiError::cause) {
-        Some(cause) if status >= 500 => {
-            tracing::error!(status, error_type, milliseconds = milliseconds(), cause, "answered")
-        }
-        cause => tracing::debug!(status, error_type, milliseconds = milliseconds(), cause, "answered"),
-    }
-}
-
 fn complete_headers(headers: &mut HeaderMap, id: HeaderValue, strict_transport_security: bool) {
     headers.reserve(USUAL_HEADERS);
     headers.insert(X_REQUEST_ID, id);
@@ -180,6 +205,8 @@ fn complete_headers(headers: &mut HeaderMap, id: HeaderValue, strict_transport_s
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     struct Sevens;
@@ -190,24 +217,29 @@ mod tests {
         }
     }
 
-    fn id(ids: &RequestIds, value: &[u8]) -> String {
-        let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]);
-        ids.id(&headers).to_str().unwrap().to_owned()
+    fn envelope() -> Envelope {
+        Envelope::new([], &Sevens, false)
     }
 
     #[test]
     fn a_sane_id_is_kept_and_another_replaced() {
-        let ids = RequestIds::new(&Sevens);
-        assert_eq!(id(&ids, b"abc-123_DEF.4"), "abc-123_DEF.4");
+        let id = |value: &[u8]| {
+            let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]);
+            envelope().ids.id(&headers).to_str().unwrap().to_owned()
+        };
+        assert_eq!(id(b"abc-123_DEF.4"), "abc-123_DEF.4");
         for odd in [&b""[..], b"two words", b"\"quoted\"", b"{curly}", "\u{fc}".as_bytes(), &[b'a'; 129]] {
-            let new = id(&ids, odd);
+            let new = id(odd);
             assert!(new.len() == 32 && new.starts_with("7777777777777777"), "{new}");
         }
     }
 
     #[test]
     fn no_two_requests_get_the_same_id() {
-        let ids = RequestIds::new(&Sevens);
-        assert_ne!(ids.id(&HeaderMap::new()), ids.id(&HeaderMap::new()));
+        let first = envelope();
+        let connections = [first.for_another_connection(), first.for_another_connection(), first];
+        let ids: HashSet<_> =
+            connections.iter().flat_map(|connection| [(); 3].map(|()| connection.ids.id(&HeaderMap::new()))).collect();
+        assert_eq!(ids.len(), 9);
     }
 }

@@ -110,9 +110,9 @@ impl<'a> ProfileBody<'a> {
     pub fn new(profile: &'a Profile, current_role: Role) -> Self {
         Self {
             user: UserBody::new(&profile.user, current_role),
-            address: profile.address.as_ref().map(AddressBody::new),
+            address: profile.address.as_deref().map(AddressBody::new),
             buyer_account: profile.buyer.as_ref().map(BuyerAccountBody::new),
-            seller_account: profile.seller.as_ref().map(SellerAccountBody::new),
+            seller_account: profile.seller.as_deref().map(SellerAccountBody::new),
         }
     }
 }

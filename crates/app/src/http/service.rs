@@ -5,7 +5,7 @@
 //! layers, of which each would copy all that is within it for each request.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -31,18 +31,25 @@ use crate::config::values::Origin;
 
 type Answer = BoxFuture<'static, Result<Response, Infallible>>;
 
-/// The public listener's service.
-#[derive(Clone)]
+/// The public listener's service. Each connection has a copy, whose reference counts are its own: cores don't wait for
+/// each other to count.
 pub struct PublicService {
     envelope: Arc<Envelope>,
     routes: Routes,
     cors: Cors<Routes>,
+    layer: CorsLayer,
 }
 
 impl PublicService {
     /// Puts all of it around the routes.
-    pub fn new(envelope: Envelope, cors: &CorsLayer, routes: Routes) -> Self {
-        Self { envelope: Arc::new(envelope), cors: cors.layer(routes.clone()), routes }
+    pub fn new(envelope: Envelope, layer: CorsLayer, routes: Routes) -> Self {
+        Self { envelope: Arc::new(envelope), cors: layer.layer(routes.clone()), routes, layer }
+    }
+}
+
+impl Clone for PublicService {
+    fn clone(&self) -> Self {
+        Self::new(self.envelope.for_another_connection(), self.layer.clone(), self.routes.for_another_connection())
     }
 }
 
@@ -73,10 +80,13 @@ impl Service<Request> for PublicService {
 
 /// The routes, for requests that may come to them.
 #[derive(Clone)]
-pub struct Routes(Arc<Shared>);
-
-struct Shared {
+pub struct Routes {
     router: Router,
+    around: Arc<Around>,
+}
+
+#[derive(Clone)]
+struct Around {
     app: App,
     allowed_origins: Vec<Origin>,
     time_limit: Duration,
@@ -85,7 +95,11 @@ struct Shared {
 impl Routes {
     /// Requests from these origins come to the router, and have so much time.
     pub fn new(router: Router, app: App, allowed_origins: Vec<Origin>, time_limit: Duration) -> Self {
-        Self(Arc::new(Shared { router, app, allowed_origins, time_limit }))
+        Self { router, around: Arc::new(Around { app, allowed_origins, time_limit }) }
+    }
+
+    fn for_another_connection(&self) -> Self {
+        Self { router: self.router.clone(), around: Arc::new(Around::clone(&self.around)) }
     }
 }
 
@@ -99,17 +113,18 @@ impl Service<Request> for Routes {
     }
 
     fn call(&mut self, request: Request) -> Answer {
-        let shared = Arc::clone(&self.0);
-        async move { Ok(shared.answer(request).await) }.boxed()
+        if is_forged(request.method(), request.uri(), request.headers(), &self.around.allowed_origins) {
+            return ready(Ok(ApiError::new(ErrorType::CrossOriginRefused).into_response())).boxed();
+        }
+        let answer = self.router.call(request).map(|Ok(answer)| answer);
+        let around = Arc::clone(&self.around);
+        async move { Ok(around.answer(answer).await) }.boxed()
     }
 }
 
-impl Shared {
-    async fn answer(&self, request: Request) -> Response {
-        if is_forged(request.method(), request.uri(), request.headers(), &self.allowed_origins) {
-            return ApiError::new(ErrorType::CrossOriginRefused).into_response();
-        }
-        let answer = self.router.clone().call(request).map(|Ok(response)| response);
+impl Around {
+    /// Waits for the router's answer, no longer than it may take, and renews the cookie with it.
+    async fn answer(&self, answer: impl Future<Output = Response>) -> Response {
         let mut answer = pin!(renewing(&self.app, answer));
         // What is answered at once needs no timer.
         if let Poll::Ready(response) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {

@@ -201,9 +201,9 @@ impl AccountRow {
         };
         let profile = Profile {
             user: self.user.into(),
-            address: self.address.map(Address::from),
+            address: self.address.map(Address::from).map(Box::new),
             buyer: self.buyer.map(BuyerAccount::from),
-            seller: self.seller.map(|seller| seller.into_account(category_ids)),
+            seller: self.seller.map(|seller| Box::new(seller.into_account(category_ids))),
         };
         let state = self.state.map_or_else(UserState::default, |state| {
             state::of_columns(state.session_epoch, state.version, state.kept_family, state.kept_epoch)

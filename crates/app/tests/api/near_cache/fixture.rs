@@ -154,7 +154,7 @@ impl Near {
         let mut held_before = false;
         loop {
             self.hold(&session.id).await;
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
             let is_held = self.holds(&session.id);
             if is_held && held_before {
                 return;
