@@ -1,20 +1,14 @@
 //! The cache itself.
 
-use std::num::NonZeroU32;
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::invalidations::{InvalidationListener, Invalidations};
-use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore, StoredSession, Touch};
-use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
-use markt_domain::user::{UserId, UserState, UserVersion};
+use markt_domain::ports::session_store::{SessionStore, StoredSession, Touch};
+use markt_domain::session::SessionId;
 use quick_cache::sync::{Cache, EntryAction, EntryResult, GuardResult};
 use tokio::sync::oneshot;
-use tracing::Instrument as _;
 
 use crate::touches::Touches;
 use crate::trust::{Incarnation, Trust};
@@ -29,7 +23,7 @@ const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// Sessions in memory over a store. Cheap to clone; the clones share what they hold.
 pub struct NearCache<S> {
-    shared: Arc<Shared<S>>,
+    pub(crate) shared: Arc<Shared<S>>,
 }
 
 impl<S> Clone for NearCache<S> {
@@ -39,12 +33,12 @@ impl<S> Clone for NearCache<S> {
 }
 
 /// What the clones share.
-struct Shared<S> {
-    store: S,
+pub(crate) struct Shared<S> {
+    pub(crate) store: S,
     options: Options,
     entries: Cache<SessionId, Entry>,
     trust: Trust,
-    users: Users,
+    pub(crate) users: Users,
     touches: Touches,
     /// Who wants to know when a session's place is emptied by the channel.
     observed: Mutex<Option<(SessionId, oneshot::Sender<Instant>)>>,
@@ -117,13 +111,13 @@ impl<S: SessionStore + 'static> NearCache<S> {
 }
 
 impl<S: SessionStore> Shared<S> {
-    fn peek(&self, id: &SessionId) -> Option<Arc<StoredSession>> {
+    pub(crate) fn peek(&self, id: &SessionId) -> Option<Arc<StoredSession>> {
         let present = self.trust.present()?;
         let entry = self.entries.get(id)?;
         entry.counts(present).then_some(entry.stored)
     }
 
-    async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+    pub(crate) async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         self.write_touch(id).await?;
         let Some(incarnation) = self.trust.present() else { return self.store.find(id).await };
         // A place is kept for what will be found. An invalidation that comes first takes the place away.
@@ -149,13 +143,13 @@ impl<S: SessionStore> Shared<S> {
         Ok(found)
     }
 
-    fn forget(&self, id: &SessionId) {
+    pub(crate) fn forget(&self, id: &SessionId) {
         self.entries.remove(id);
     }
 
     /// What these ids lead to, so that it can be forgotten once it has ended. An id that was rotated away has no place of
     /// its own.
-    async fn resolve(&self, ids: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
+    pub(crate) async fn resolve(&self, ids: &[SessionId]) -> Result<Vec<SessionId>, StoreError> {
         let mut all = ids.to_vec();
         for id in ids.iter().filter(|id| !self.entries.contains_key(*id)) {
             all.extend(self.store.find(id).await?.map(|stored| stored.session.id));
@@ -164,7 +158,7 @@ impl<S: SessionStore> Shared<S> {
     }
 
     /// Whether the touch could be put off: the session is held, and won't end before the touch is written.
-    fn put_off(&self, touch: Touch) -> bool {
+    pub(crate) fn put_off(&self, touch: Touch) -> bool {
         let Some(present) = self.trust.present() else { return false };
         let margin = (self.options.flush_interval + FLUSH_TIME) * 2;
         self.with_entry(&touch.id, |entry| {
@@ -175,6 +169,14 @@ impl<S: SessionStore> Shared<S> {
             }
             waits
         })
+    }
+
+    /// Notes the touch, which the store has been told of, where the session is held.
+    pub(crate) fn note(&self, touch: Touch) {
+        self.with_entry(&touch.id, |entry| {
+            entry.touch(touch);
+            true
+        });
     }
 
     /// Does this to the entry, if there is one, while nobody else can.
@@ -188,13 +190,13 @@ impl<S: SessionStore> Shared<S> {
 
     /// Writes the touch of this session that waits, so that the store knows of it before it is asked. Returns whether
     /// there was one.
-    async fn write_touch(&self, id: &SessionId) -> Result<bool, StoreError> {
+    pub(crate) async fn write_touch(&self, id: &SessionId) -> Result<bool, StoreError> {
         let Some(touch) = self.touches.take(id) else { return Ok(false) };
         self.write(&[touch]).await?;
         Ok(true)
     }
 
-    async fn flush(&self) -> Result<(), StoreError> {
+    pub(crate) async fn flush(&self) -> Result<(), StoreError> {
         let touches = self.touches.take_all();
         let mut outcome = Ok(());
         for batch in touches.chunks(BATCH) {
@@ -285,155 +287,5 @@ impl<S: SessionStore> InvalidationListener for Shared<S> {
 
     fn alive(&self, at: Instant) {
         self.trust.prove_alive(at);
-    }
-}
-
-/// Runs what changes sessions to its end, also if whoever asked for it goes away: what it ends must be forgotten here.
-async fn finish<T: Send + 'static>(
-    operation: &'static str,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(cancelled) => Err(StoreError::unavailable(operation, cancelled)),
-        },
-    }
-}
-
-#[async_trait]
-impl<S: SessionStore + 'static> SessionStore for NearCache<S> {
-    async fn create(
-        &self,
-        session: &Session,
-        user_version: UserVersion,
-        max_per_user: NonZeroU32,
-        replaces: &[SessionId],
-    ) -> Result<Creation, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let (session, replaces) = (session.clone(), replaces.to_vec());
-        let work = async move {
-            let replaced = shared.resolve(&replaces).await?;
-            let creation = shared.store.create(&session, user_version, max_per_user, &replaces).await;
-            replaced.iter().for_each(|id| shared.forget(id));
-            if let Ok(Creation::Created { evicted }) = &creation {
-                evicted.iter().for_each(|id| shared.forget(id));
-            }
-            creation
-        };
-        finish("create session", work).await
-    }
-
-    fn peek(&self, id: &SessionId) -> Option<Arc<StoredSession>> {
-        self.shared.peek(id)
-    }
-
-    async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
-        self.shared.find(id).await
-    }
-
-    async fn ending(&self, id: &SessionId) -> Result<Option<Ending>, StoreError> {
-        self.shared.store.ending(id).await
-    }
-
-    async fn list(&self, user: &UserId) -> Result<Vec<StoredSession>, StoreError> {
-        self.shared.flush().await?;
-        self.shared.store.list(user).await
-    }
-
-    async fn touch(
-        &self,
-        id: &SessionId,
-        last_activity: Timestamp,
-        idle_expires_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let touch = Touch { id: *id, last_activity, idle_expires_at };
-        if self.shared.put_off(touch) {
-            return Ok(true);
-        }
-        let is_there = self.shared.store.touch(id, last_activity, idle_expires_at).await?;
-        self.shared.with_entry(id, |entry| {
-            entry.touch(touch);
-            true
-        });
-        if !is_there {
-            self.shared.forget(id);
-        }
-        Ok(is_there)
-    }
-
-    async fn touch_all(&self, touches: &[Touch]) -> Result<Vec<bool>, StoreError> {
-        self.shared.store.touch_all(touches).await
-    }
-
-    async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let session = session.clone();
-        let work = async move {
-            shared.write_touch(&session.id).await?;
-            let change = shared.store.update(&session, revision).await;
-            shared.forget(&session.id);
-            change
-        };
-        finish("update session", work).await
-    }
-
-    async fn rotate(
-        &self,
-        old: &SessionId,
-        revision: Revision,
-        successor: &Session,
-        honoured_until: Timestamp,
-    ) -> Result<Change, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let (old, successor) = (*old, successor.clone());
-        let work = async move {
-            shared.write_touch(&old).await?;
-            let change = shared.store.rotate(&old, revision, &successor, honoured_until).await;
-            shared.forget(&old);
-            change
-        };
-        finish("rotate session", work).await
-    }
-
-    async fn delete(&self, id: &SessionId, ending: Ending) -> Result<bool, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let id = *id;
-        let work = async move {
-            let ended = shared.resolve(&[id]).await?;
-            let deleted = shared.store.delete(&id, ending).await;
-            ended.iter().for_each(|id| shared.forget(id));
-            deleted
-        };
-        finish("delete session", work).await
-    }
-
-    async fn delete_before_epoch(
-        &self,
-        user: &UserId,
-        state: UserState,
-        keep: Option<SessionFamily>,
-        ending: Ending,
-    ) -> Result<u64, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let user = user.clone();
-        let work = async move {
-            let deleted = shared.store.delete_before_epoch(&user, state, keep, ending).await?;
-            shared.users.raise(&user, state.version);
-            Ok(deleted)
-        };
-        finish("delete sessions before epoch", work).await
-    }
-
-    async fn user_changed(&self, user: &UserId, version: UserVersion) -> Result<(), StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let user = user.clone();
-        let work = async move {
-            shared.store.user_changed(&user, version).await?;
-            shared.users.raise(&user, version);
-            Ok(())
-        };
-        finish("tell sessions of changed user", work).await
     }
 }

@@ -17,6 +17,7 @@
 //! - *A touch never revives.* It changes an entry only where one is, and the store only where the session is.
 
 mod cache;
+mod session_store;
 mod touches;
 mod trust;
 mod users;
