@@ -13,7 +13,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use markt_domain::ports::entropy::Entropy;
 use tracing::{Instrument as _, Span};
 
@@ -114,7 +114,8 @@ impl Opened {
         let error = response.extensions().get::<ApiError>();
         let error_type = error.map(|error| tracing::field::debug(error.error_type()));
         match error.and_then(ApiError::cause) {
-            Some(cause) if status >= 500 => {
+            // A store that is away, or too much to do, is told of once by whoever finds out, and not with each request.
+            Some(cause) if status >= 500 && response.status() != StatusCode::SERVICE_UNAVAILABLE => {
                 let (route, milliseconds) = (route(), milliseconds());
                 tracing::error!(method, route, status, error_type, milliseconds, cause, "answered");
             }
