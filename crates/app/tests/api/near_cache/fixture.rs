@@ -147,8 +147,19 @@ impl Near {
         }
     }
 
+    /// Waits until the store answers both processes, all of whose connections may have been lost.
+    async fn until_answered(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let nobodys = fixtures::session(&fixtures::user_id()).id;
+        while self.cache.find(&nobodys).await.is_err() || self.other.find(&nobodys).await.is_err() {
+            assert!(Instant::now() < deadline, "the store doesn't answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until something can be held, and goes on being held.
     pub async fn until_trusted(&self) {
+        self.until_answered().await;
         let session = self.created().await;
         let deadline = Instant::now() + PATIENCE;
         let mut held_before = false;
