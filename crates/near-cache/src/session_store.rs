@@ -79,15 +79,12 @@ impl<S: SessionStore + 'static> SessionStore for NearCache<S> {
             return Ok(true);
         }
         let is_there = self.shared.store.touch(id, last_activity, idle_expires_at).await?;
-        self.shared.note(touch);
-        if !is_there {
-            self.shared.forget(id);
+        if is_there {
+            self.shared.note(touch)
+        } else {
+            self.shared.forget(id)
         }
         Ok(is_there)
-    }
-
-    async fn touch_all(&self, touches: &[Touch]) -> Result<Vec<bool>, StoreError> {
-        self.shared.store.touch_all(touches).await
     }
 
     async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError> {
