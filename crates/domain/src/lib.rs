@@ -14,6 +14,7 @@ pub mod digest;
 pub mod ports;
 pub mod role;
 pub mod session;
+pub mod store_guard;
 pub mod timestamp;
 pub mod use_cases;
 pub mod user;

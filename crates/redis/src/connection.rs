@@ -11,12 +11,13 @@ use fred::types::config::{
     UnresponsiveConfig,
 };
 use fred::types::{ConnectHandle, RespVersion};
+use futures_util::future::BoxFuture;
 use markt_domain::ports::StoreError;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
+use markt_domain::store_guard::StoreGuard;
 use socket2::TcpKeepalive;
 
-use crate::errors::{ConnectError, store_error};
-use crate::guard::Guard;
+use crate::errors::{ConnectError, is_answer, store_error};
 use crate::url::{InvalidRedisUrl, RedisUrl};
 
 /// The first and the longest pause before connecting anew, in milliseconds.
@@ -27,6 +28,10 @@ const REVIVAL_DELAY: Duration = Duration::from_secs(1);
 
 /// How many changes may be told faster than they are heard, before some are missed.
 const TOLD_AT_ONCE: usize = 8192;
+
+/// How many commands may wait for Redis at once: what it answers in some 40 milliseconds, at 100,000 a second. fred
+/// itself bounds nothing.
+const PLACES: usize = 4096;
 
 /// How often a Redis that isn't asked any more is asked whether it is back.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
@@ -69,7 +74,7 @@ impl Default for ConnectOptions {
 pub(crate) struct Connections {
     pool: Pool,
     options: Options,
-    guard: Arc<Guard>,
+    guard: Arc<StoreGuard>,
 }
 
 impl Connections {
@@ -98,13 +103,11 @@ impl Connections {
                 }
             }
         }
-        let guard = Arc::new(Guard::new());
+        let guard = Arc::new(StoreGuard::new("Redis", PLACES));
         for (client, task) in tasks {
             tokio::spawn(keep_alive(client, task, Arc::clone(&guard)));
         }
-        let connections = Self { pool, options: command_options(options), guard };
-        tokio::spawn(connections.clone().probe());
-        Ok(connections)
+        Ok(Self { pool, options: command_options(options), guard })
     }
 
     /// Waits for a command's answer: to be sent over the [next](Self::next) connection, or over another to the same
@@ -125,7 +128,9 @@ impl Connections {
         command: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
         let result = command.await;
-        self.guard.see(&result);
+        if self.guard.see(result.as_ref().err().is_none_or(is_answer)) {
+            tokio::spawn(self.clone().until_answered());
+        }
         result.map_err(|error| store_error(operation, error))
     }
 
@@ -142,15 +147,15 @@ impl Connections {
         self.watch("ping Redis", self.next().ping(None)).await
     }
 
-    /// Finds out, each time that Redis isn't asked any more, when it is back.
-    async fn probe(self) {
-        while self.guard.opened().await {
+    /// Finds out when a Redis that isn't asked any more is back. (In a box, since it asks by the way that starts it.)
+    fn until_answered(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
             while self.guard.is_open() {
                 tokio::time::sleep(PROBE_INTERVAL).await;
                 // The guard has seen what came of it.
                 let _ = self.ping().await;
             }
-        }
+        })
     }
 
     pub(crate) async fn close(&self) {
@@ -174,7 +179,7 @@ pub(crate) async fn dedicated(
 
 /// Runs for as long as the connection is wanted. fred connects anew by itself, until it meets an error that it takes
 /// for a mistake in the configuration; what was right at the start is right again at some time.
-async fn keep_alive(client: Client, mut task: ConnectHandle, guard: Arc<Guard>) {
+async fn keep_alive(client: Client, mut task: ConnectHandle, guard: Arc<StoreGuard>) {
     loop {
         let end = task.await;
         if guard.is_closing() {

@@ -48,6 +48,22 @@ pub(crate) fn store_error(operation: &'static str, error: Error) -> StoreError {
     if of_the_data { StoreError::unreadable(operation, error) } else { StoreError::unavailable(operation, error) }
 }
 
+/// Whether Redis said it, and not fred for want of an answer. A Redis that answers that it is full or loads its data
+/// keeps nobody waiting, and may do one thing when it can't do another.
+pub(crate) fn is_answer(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Auth | ErrorKind::Cluster | ErrorKind::InvalidArgument | ErrorKind::NotFound | ErrorKind::Parse => {
+            true
+        }
+        // Redis' own begin with a word in capitals: "OOM command not allowed".
+        ErrorKind::Unknown => {
+            let first = error.details().split_whitespace().next().unwrap_or_default();
+            !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_uppercase())
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use markt_domain::ports::StoreErrorKind;
@@ -70,6 +86,25 @@ mod tests {
         ] {
             let error = store_error("find session", Error::new(kind, details));
             assert_eq!(error.kind, expected, "{details}");
+        }
+    }
+
+    #[test]
+    fn what_redis_says_is_an_answer_and_what_fred_says_is_not() {
+        for (kind, details, expected) in [
+            (ErrorKind::Unknown, "OOM command not allowed when used memory > 'maxmemory'.", true),
+            (ErrorKind::Unknown, "LOADING Redis is loading the dataset in memory", true),
+            (ErrorKind::Unknown, "ERR user_script:3: attempt", true),
+            (ErrorKind::InvalidArgument, "WRONGTYPE Operation", true),
+            (ErrorKind::Auth, "NOAUTH Authentication required.", true),
+            (ErrorKind::Parse, "Could not convert to string.", true),
+            (ErrorKind::Timeout, "Request timed out.", false),
+            (ErrorKind::IO, "Connection closed.", false),
+            (ErrorKind::Canceled, "Connection closed unexpectedly.", false),
+            (ErrorKind::Unknown, "Failed to route command.", false),
+            (ErrorKind::Unknown, "", false),
+        ] {
+            assert_eq!(is_answer(&Error::new(kind, details)), expected, "{details}");
         }
     }
 }

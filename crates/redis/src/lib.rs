@@ -14,14 +14,13 @@
 //!   [`ConnectOptions::command_timeout`], and decides.
 //! - With [`RedisStores::tracked_sessions`], whatever changes a session that was found past the one connection that found
 //!   it is told over that connection.
-//! - A Redis that doesn't answer is left alone until it does, and only so many commands wait for it: `guard.rs`.
+//! - A Redis that doesn't answer is left alone until it does, and only so many commands wait for it: `connection.rs`.
 //! - Nothing is kept without an end: each key has a TTL.
 //! - Needs Redis 6.0 or later (RESP3, `KEEPTTL`).
 
 mod code_store;
 mod connection;
 mod errors;
-mod guard;
 pub mod keys;
 mod probe;
 mod rate_limiter;

@@ -1,6 +1,5 @@
 //! The connection to the database: one handle for both kinds.
 
-mod guard;
 mod postgres;
 #[cfg(test)]
 mod recorded;
@@ -8,11 +7,12 @@ mod sqlite;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use markt_domain::ports::StoreError;
+use markt_domain::store_guard::StoreGuard;
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait as _,
@@ -22,7 +22,10 @@ use sea_orm::{
 pub(crate) use recorded::Recording;
 
 use crate::errors::{is_answer, store_error};
-use guard::Guard;
+
+/// How many operations may wait for the database at once, for one of the pool's connections above all: what it gets
+/// done within the time that one of them may take. SQLx itself bounds nothing.
+const PLACES: usize = 1024;
 
 /// How often a database that isn't asked any more is asked whether it is back.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
@@ -36,7 +39,7 @@ pub struct Database {
     writer: DatabaseConnection,
     /// How long an operation may take at most.
     deadline: Duration,
-    guard: Arc<Guard>,
+    guard: Arc<StoreGuard>,
 }
 
 /// Why the database could not be connected at the start.
@@ -84,9 +87,8 @@ impl Database {
 
     /// The two pools, which may be one, and what stands before them.
     fn new(reader: DatabaseConnection, writer: DatabaseConnection, deadline: Duration) -> Self {
-        let database = Self { reader, writer, deadline, guard: Arc::new(Guard::new()) };
-        tokio::spawn(database.clone().probe());
-        database
+        let guard = Arc::new(StoreGuard::new("database", PLACES));
+        Self { reader, writer, deadline, guard }
     }
 
     /// Whether the database answers, for the readiness check: it is asked even if it didn't answer lately.
@@ -97,15 +99,15 @@ impl Database {
         self.watched("ping database", self.reader.ping()).await
     }
 
-    /// Finds out, each time that the database isn't asked any more, when it is back.
-    async fn probe(self) {
-        while self.guard.opened().await {
+    /// Finds out when a database that isn't asked any more is back. (In a box, since it asks by the way that starts it.)
+    fn until_answered(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
             while self.guard.is_open() {
                 tokio::time::sleep(PROBE_INTERVAL).await;
                 // The guard has seen what came of it.
                 let _ = self.ping().await;
             }
-        }
+        })
     }
 
     /// Closes the pool, once what is under way is done. Everything later is *unavailable*.
@@ -161,7 +163,9 @@ impl Database {
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, StoreError> {
         let result = tokio::time::timeout(self.deadline, pin!(work)).await;
-        self.guard.see(result.as_ref().is_ok_and(|result| result.as_ref().err().is_none_or(is_answer)));
+        if self.guard.see(result.as_ref().is_ok_and(|result| result.as_ref().err().is_none_or(is_answer))) {
+            tokio::spawn(self.clone().until_answered());
+        }
         match result {
             Ok(result) => result.map_err(|error| store_error(operation, &error)),
             Err(elapsed) => Err(StoreError::unavailable(operation, elapsed)),
