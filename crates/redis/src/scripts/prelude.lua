@@ -100,6 +100,9 @@ end
 
 -- Writes a session down, with its place in the index and the memory of its end. `ends` is that end in milliseconds by
 -- the caller's clock, which shows `clock`. One that has ended already is forgotten. Returns whether it is kept.
+--
+-- It reads something at the very end (`tidy`). A connection that is told of changes isn't told of its own, but Redis
+-- forgets with them that it is to be told of these keys at all, until a script that declares them reads again.
 local function keep(id, index, record, ends, clock, remembered)
   local ttl = math.min(ends - clock, LONGEST_TTL)
   if ttl > 0 then

@@ -32,8 +32,5 @@ if last < used then
   session.revision = digits(session.revision + 1)
   local ends = math.min(milliseconds(idle_end), milliseconds(absolute_end))
   keep(id, USER_SESSIONS .. session.user, text(session), ends, clock, remembered)
-  -- A connection that is told of changes isn't told of its own, but Redis forgets with them that it is to be told of this
-  -- key at all, until it reads the key again.
-  redis.call('EXISTS', KEYS[1])
 end
 return 1
