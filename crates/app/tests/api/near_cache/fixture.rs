@@ -21,6 +21,8 @@ use markt_test_support::fixtures;
 use markt_test_support::stores::{SqliteDatabase, redis_url};
 use tokio::task::JoinHandle;
 
+use super::held_back::{HeldBack, Holding};
+
 /// Longer than it takes until anything is told.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -76,12 +78,17 @@ impl Near {
     }
 
     pub async fn over_sqlite() -> Self {
+        Self::over_sqlite_held_back(Holding::default()).await
+    }
+
+    /// The same, over a store whose answers can be held back.
+    pub async fn over_sqlite_held_back(holding: Holding) -> Self {
         let file = SqliteDatabase::create();
         let (here, there) =
             (Database::connect(file.url()).await.unwrap(), Database::connect(file.url()).await.unwrap());
         migrate(&here).await.unwrap();
         let users = SeaOrmUserStore::new(here.clone(), clock());
-        let store = SeaOrmSessionStore::new(here.clone(), clock());
+        let store = HeldBack { store: SeaOrmSessionStore::new(here.clone(), clock()), holding };
         let other = Arc::new(SeaOrmSessionStore::new(there, clock()));
         let invalidations = SqliteInvalidations::of(&here).unwrap();
         Self::over(store, invalidations, other, Users::Kept(users, file), OPTIONS).await

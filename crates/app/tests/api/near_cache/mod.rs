@@ -1,7 +1,9 @@
 //! Sessions in memory, over a real Redis and a real SQLite.
 
 mod fixture;
+mod held_back;
 mod invalidation;
+mod loads;
 mod memory;
 mod touches;
 
