@@ -136,7 +136,7 @@ pub fn public_service(config: &Config, use_cases: UseCases, entropy: &dyn Entrop
     let envelope = Envelope::new(paths, entropy, config.env == Environment::Production);
     let origins = config.cors_allowed_origins.clone();
     let cors = cross_origin::cors(&origins);
-    PublicService::new(envelope, cors, Routes::new(router, app, origins, config.http.request_timeout))
+    PublicService::new(envelope, &cors, Routes::new(router, app, origins, config.http.request_timeout))
 }
 
 /// The OpenAPI document, in JSON.

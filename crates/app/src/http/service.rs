@@ -31,25 +31,18 @@ use crate::config::values::Origin;
 
 type Answer = BoxFuture<'static, Result<Response, Infallible>>;
 
-/// The public listener's service. Each connection has a copy, whose reference counts are its own: cores don't wait for
-/// each other to count.
+/// The public listener's service.
+#[derive(Clone)]
 pub struct PublicService {
     envelope: Arc<Envelope>,
     routes: Routes,
     cors: Cors<Routes>,
-    layer: CorsLayer,
 }
 
 impl PublicService {
     /// Puts all of it around the routes.
-    pub fn new(envelope: Envelope, layer: CorsLayer, routes: Routes) -> Self {
-        Self { envelope: Arc::new(envelope), cors: layer.layer(routes.clone()), routes, layer }
-    }
-}
-
-impl Clone for PublicService {
-    fn clone(&self) -> Self {
-        Self::new(self.envelope.for_another_connection(), self.layer.clone(), self.routes.for_another_connection())
+    pub fn new(envelope: Envelope, cors: &CorsLayer, routes: Routes) -> Self {
+        Self { envelope: Arc::new(envelope), cors: cors.layer(routes.clone()), routes }
     }
 }
 
@@ -85,7 +78,6 @@ pub struct Routes {
     around: Arc<Around>,
 }
 
-#[derive(Clone)]
 struct Around {
     app: App,
     allowed_origins: Vec<Origin>,
@@ -96,10 +88,6 @@ impl Routes {
     /// Requests from these origins come to the router, and have so much time.
     pub fn new(router: Router, app: App, allowed_origins: Vec<Origin>, time_limit: Duration) -> Self {
         Self { router, around: Arc::new(Around { app, allowed_origins, time_limit }) }
-    }
-
-    fn for_another_connection(&self) -> Self {
-        Self { router: self.router.clone(), around: Arc::new(Around::clone(&self.around)) }
     }
 }
 

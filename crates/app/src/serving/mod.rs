@@ -61,7 +61,7 @@ impl<S> Serve for S where
 }
 
 impl<S: Serve> Server<S> {
-    /// Serves this on this listener, to as many connections at a time as `capacity` says. Each gets a copy of its own.
+    /// Serves this on this listener, to as many connections at a time as `capacity` says. Each gets a clone.
     #[must_use]
     pub const fn new(listener: TcpListener, service: S, limits: Limits, capacity: usize) -> Self {
         Self { listener, service, limits, capacity }
