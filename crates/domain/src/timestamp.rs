@@ -1,12 +1,13 @@
 //! A point in time.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 /// A point in time in UTC, in whole milliseconds since the Unix epoch.
 ///
@@ -43,9 +44,9 @@ impl Timestamp {
 
     fn to_utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).unwrap_or(if self.0 < 0 {
-            time::PrimitiveDateTime::MIN.assume_utc()
+            PrimitiveDateTime::MIN.assume_utc()
         } else {
-            time::PrimitiveDateTime::MAX.assume_utc()
+            PrimitiveDateTime::MAX.assume_utc()
         })
     }
 }
@@ -53,7 +54,7 @@ impl Timestamp {
 impl From<OffsetDateTime> for Timestamp {
     /// Drops what is finer than a millisecond.
     fn from(time: OffsetDateTime) -> Self {
-        Self(i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX))
+        Self(time.unix_timestamp() * 1000 + i64::from(time.millisecond()))
     }
 }
 
@@ -88,11 +89,34 @@ impl<'de> Deserialize<'de> for Timestamp {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-                OffsetDateTime::parse(text, &Rfc3339).map(Timestamp::from).map_err(E::custom)
+                match as_serialised(text) {
+                    Some(time) => Ok(time),
+                    None => OffsetDateTime::parse(text, &Rfc3339).map(Timestamp::from).map_err(E::custom),
+                }
             }
         }
         deserializer.deserialize_str(Visitor)
     }
+}
+
+/// Reads what is written by [`Serialize`], in a fifth of the time that it takes to read all that RFC 3339 allows: a session
+/// has five of them.
+fn as_serialised(text: &str) -> Option<Timestamp> {
+    let text: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+    if marks.iter().any(|&(place, mark)| text[place] != mark) {
+        return None;
+    }
+    let number = |places: Range<usize>| {
+        text[places]
+            .iter()
+            .try_fold(0, |number: u16, digit| digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0')))
+    };
+    let small = |places| number(places).and_then(|number| u8::try_from(number).ok());
+    let month = Month::try_from(small(5..7)?).ok()?;
+    let date = Date::from_calendar_date(number(0..4)?.into(), month, small(8..10)?).ok()?;
+    let time = Time::from_hms_milli(small(11..13)?, small(14..16)?, small(17..19)?, number(20..23)?).ok()?;
+    Some(PrimitiveDateTime::new(date, time).assume_utc().into())
 }
 
 #[cfg(test)]
@@ -106,6 +130,38 @@ mod tests {
         let stored = serde_json::to_string(&time).unwrap();
         assert_eq!(stored, "\"2026-01-15T10:30:00.123Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&stored).unwrap(), time);
+    }
+
+    #[test]
+    fn a_time_is_read_however_rfc_3339_lets_it_be_written() {
+        let read = |text: &str| serde_json::from_str::<Timestamp>(&format!("\"{text}\"")).ok();
+        let time = |milliseconds| Some(Timestamp::from_unix_milliseconds(milliseconds));
+        assert_eq!(read("2026-01-15T10:30:00Z"), time(1_768_473_000_000));
+        assert_eq!(read("2026-01-15T11:30:00.1239999+01:00"), time(1_768_473_000_123));
+        assert_eq!(read("2024-02-29T23:59:59.999Z"), time(1_709_251_199_999));
+        assert_eq!(read("1969-12-31T23:59:59.999Z"), time(-1));
+        for none in [
+            "",
+            "2026-02-29T10:30:00.000Z",
+            "2026-13-15T10:30:00.000Z",
+            "2026-01-15T24:30:00.000Z",
+            "2026-01-15 at 10:30:00.0",
+            "2026-01-15T10:30:00.00\u{e9}",
+            "+026-01-15T10:30:00.000Z",
+            "2026-01-15T10:30:00.000+",
+        ] {
+            assert_eq!(read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_as_it_was_in_every_year_of_four_digits() {
+        // From the year 0 to the year 9999, at odd times of the day.
+        for milliseconds in (-62_167_219_200_000..253_402_300_800_000).step_by(1_000_000_007) {
+            let time = Timestamp::from_unix_milliseconds(milliseconds);
+            let text = serde_json::to_string(&time).unwrap();
+            assert_eq!(as_serialised(text.trim_matches('"')), Some(time), "{text}");
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@
 //! within the scripts from the prefixes given here, since only Redis knows them at that moment; so they aren't among a
 //! script's declared keys. A single Redis and one behind Sentinel don't mind.
 
+use std::fmt::Write as _;
+
 use markt_domain::code::CodePurpose;
 use markt_domain::ports::rate_limiter::Bucket;
 use markt_domain::session::SessionId;
@@ -49,12 +51,19 @@ pub const USER_SESSIONS_PREFIX: &str = "user-sessions:";
 /// What the key of the memory of a session's end begins with; the first [`ENDED_DIGITS`] of its id follow.
 pub const ENDED_PREFIX: &str = "ended:";
 
+/// How many digits an id has.
+const ID_DIGITS: usize = 64;
+
 /// How many digits of an id tell whose end it is that is remembered. Each live session has such a key, and the whole id
 /// would make it 56 bytes longer. Should two sessions ever agree in these 64 bits, one is told the end of the other.
 pub const ENDED_DIGITS: usize = 16;
 
 pub(crate) fn session(id: &SessionId) -> String {
-    format!("{SESSION_PREFIX}{id}")
+    // Each request makes one: if it has its size from the beginning, it needn't grow.
+    let mut key = String::with_capacity(SESSION_PREFIX.len() + ID_DIGITS);
+    key.push_str(SESSION_PREFIX);
+    let _ = write!(key, "{id}");
+    key
 }
 
 pub(crate) fn ended(id: &SessionId) -> String {

@@ -18,6 +18,7 @@ mod representation;
 mod routes;
 pub mod service;
 mod session_cookie;
+mod time_limit;
 mod transport;
 
 use std::ops::Deref;

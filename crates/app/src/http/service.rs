@@ -5,8 +5,7 @@
 //! layers, of which each would copy all that is within it for each request.
 
 use std::convert::Infallible;
-use std::future::{poll_fn, ready};
-use std::pin::pin;
+use std::future::ready;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,6 +26,7 @@ use super::cross_origin::is_forged;
 use super::envelope::Envelope;
 use super::error::{ApiError, ErrorType};
 use super::renewal::renewing;
+use super::time_limit::TimeLimit;
 use crate::config::values::Origin;
 
 type Answer = BoxFuture<'static, Result<Response, Infallible>>;
@@ -71,23 +71,30 @@ impl Service<Request> for PublicService {
     }
 }
 
-/// The routes, for requests that may come to them.
-#[derive(Clone)]
+/// The routes, for requests that may come to them. Each clone is for a connection of its own.
 pub struct Routes {
     router: Router,
     around: Arc<Around>,
+    time_limit: Arc<TimeLimit>,
 }
 
 struct Around {
     app: App,
     allowed_origins: Vec<Origin>,
-    time_limit: Duration,
 }
 
 impl Routes {
     /// Requests from these origins come to the router, and have so much time.
     pub fn new(router: Router, app: App, allowed_origins: Vec<Origin>, time_limit: Duration) -> Self {
-        Self { router, around: Arc::new(Around { app, allowed_origins, time_limit }) }
+        let around = Arc::new(Around { app, allowed_origins });
+        Self { router, around, time_limit: Arc::new(TimeLimit::new(time_limit)) }
+    }
+}
+
+impl Clone for Routes {
+    fn clone(&self) -> Self {
+        let time_limit = Arc::new(self.time_limit.another());
+        Self { router: self.router.clone(), around: Arc::clone(&self.around), time_limit }
     }
 }
 
@@ -100,27 +107,17 @@ impl Service<Request> for Routes {
         Poll::Ready(Ok(()))
     }
 
+    /// Waits for the router's answer, no longer than it may take, and renews the cookie with it.
     fn call(&mut self, request: Request) -> Answer {
         if is_forged(request.method(), request.uri(), request.headers(), &self.around.allowed_origins) {
             return ready(Ok(ApiError::new(ErrorType::CrossOriginRefused).into_response())).boxed();
         }
         let answer = self.router.call(request).map(|Ok(answer)| answer);
-        let around = Arc::clone(&self.around);
-        async move { Ok(around.answer(answer).await) }.boxed()
-    }
-}
-
-impl Around {
-    /// Waits for the router's answer, no longer than it may take, and renews the cookie with it.
-    async fn answer(&self, answer: impl Future<Output = Response>) -> Response {
-        let mut answer = pin!(renewing(&self.app, answer));
-        // What is answered at once needs no timer.
-        if let Poll::Ready(response) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
-            return response;
-        }
-        match Box::pin(tokio::time::timeout(self.time_limit, answer)).await {
-            Ok(response) => response,
-            Err(_) => ApiError::new(ErrorType::RequestTimeout).into_response(),
-        }
+        let (around, time_limit) = (Arc::clone(&self.around), Arc::clone(&self.time_limit));
+        let answer = async move {
+            let answer = time_limit.wait_for(renewing(&around.app, answer)).await;
+            Ok(answer.unwrap_or_else(|| ApiError::new(ErrorType::RequestTimeout).into_response()))
+        };
+        answer.boxed()
     }
 }
