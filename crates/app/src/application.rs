@@ -72,7 +72,8 @@ impl Application {
         }
         let readiness = Arc::new(Readiness::new(std::mem::take(&mut wired.dependencies)));
         let metrics = Arc::new(std::mem::take(&mut wired.metrics));
-        let service = public_service(config, wired.use_cases.clone(), surroundings.entropy.as_ref());
+        let service =
+            public_service(config, wired.use_cases.clone(), wired.jwks.clone(), surroundings.entropy.as_ref());
         let resources = Wired::into_resources(wired);
         let patience = config.http.request_timeout;
         let grace = patience + GRACE;

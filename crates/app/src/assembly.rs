@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use markt_domain::accounts::Accounts;
 use markt_domain::binding::{self, Binding};
+use markt_domain::ports::authenticator::Authenticator;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::device_recognizer::DeviceRecognizer;
@@ -12,9 +13,11 @@ use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::{Rate, RateLimiter};
 use markt_domain::ports::session_store::SessionStore;
+use markt_domain::ports::token_signer::TokenSigner;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::SessionPolicy;
-use markt_domain::use_cases::authenticate::Authenticate;
+use markt_domain::use_cases::authenticate::by_session::BySession;
+use markt_domain::use_cases::authenticate::by_token::{ByToken, TokenPolicy};
 use markt_domain::use_cases::change_password::ChangePassword;
 use markt_domain::use_cases::check_username::CheckUsername;
 use markt_domain::use_cases::confirm_password::ConfirmPassword;
@@ -26,6 +29,7 @@ use markt_domain::use_cases::log_in::LogIn;
 use markt_domain::use_cases::log_out::LogOut;
 use markt_domain::use_cases::mailed_codes::MailedCodes;
 use markt_domain::use_cases::reauthenticate::Reauthenticate;
+use markt_domain::use_cases::refresh_tokens::RefreshTokens;
 use markt_domain::use_cases::register::Register;
 use markt_domain::use_cases::reset_password::ResetPassword;
 use markt_domain::use_cases::rotate_session::RotateSession;
@@ -33,7 +37,7 @@ use markt_domain::use_cases::switch_role::SwitchRole;
 use markt_domain::use_cases::throttle::{Limits, Throttle};
 use markt_domain::use_cases::verify_email::VerifyEmail;
 
-use crate::config::values::{IpBinding, MismatchReaction, UserAgentBinding};
+use crate::config::values::{AuthMode, IpBinding, MismatchReaction, UserAgentBinding};
 use crate::config::{self, Config};
 use crate::http::UseCases;
 use crate::wiring::Surroundings;
@@ -54,18 +58,56 @@ pub struct Parts {
     pub mailer: Arc<dyn Mailer>,
     /// What tells devices by their user agents.
     pub devices: Arc<dyn DeviceRecognizer>,
+    /// What signs tokens, if the service works by them.
+    pub signer: Option<Arc<dyn TokenSigner>>,
 }
 
 /// Puts the use cases together.
 #[must_use]
 pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
     let Surroundings { clock, entropy } = surroundings.clone();
-    let Parts { users, sessions, codes, limiter, hasher, mailer, devices } = parts;
-    let policy = session_policy(&config.session);
+    let Parts { users, sessions, codes, limiter, hasher, mailer, devices, signer } = parts;
+    let policy = session_policy(config);
     let accounts = Arc::new(accounts(&config.session, Arc::clone(&users), Arc::clone(&clock)));
-    let issue = Arc::new(IssueSession::new(Arc::clone(&sessions), Arc::clone(&clock), Arc::clone(&entropy), policy));
+    let by_token = signer.map(|signer| {
+        Arc::new(ByToken {
+            signer,
+            sessions: config.jwt.denylist.then(|| Arc::clone(&sessions)),
+            accounts: Arc::clone(&accounts),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            policy: token_policy(config),
+        })
+    });
+    let authenticator: Arc<dyn Authenticator> = match &by_token {
+        Some(by_token) => Arc::clone(by_token) as _,
+        None => Arc::new(BySession {
+            sessions: Arc::clone(&sessions),
+            accounts: Arc::clone(&accounts),
+            clock: Arc::clone(&clock),
+            policy,
+            binding: binding(&config.session, Arc::clone(&devices)),
+        }),
+    };
+    let refresh_tokens = by_token.map(|issuer| {
+        Arc::new(RefreshTokens {
+            sessions: Arc::clone(&sessions),
+            accounts: Arc::clone(&accounts),
+            issuer,
+            clock: Arc::clone(&clock),
+            grace: config.session.rotation_grace,
+        })
+    });
+    let issue = Arc::new(IssueSession::new(
+        Arc::clone(&sessions),
+        Arc::clone(&authenticator),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+        policy,
+    ));
     let rotation = Arc::new(RotateSession {
         sessions: Arc::clone(&sessions),
+        authenticator: Arc::clone(&authenticator),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         policy,
@@ -101,13 +143,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         clock: Arc::clone(&clock),
     });
     UseCases {
-        authenticate: Arc::new(Authenticate {
-            sessions: Arc::clone(&sessions),
-            accounts: Arc::clone(&accounts),
-            clock: Arc::clone(&clock),
-            policy,
-            binding: binding(&config.session, Arc::clone(&devices)),
-        }),
+        authenticator: Arc::clone(&authenticator),
         change_password: Arc::new(ChangePassword {
             confirm: Arc::clone(&confirm),
             users: Arc::clone(&users),
@@ -140,8 +176,9 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             issue: Arc::clone(&issue),
             require_verified_email: config.auth.require_verified_email,
         }),
-        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), Arc::clone(&accounts))),
+        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), Arc::clone(&accounts), authenticator)),
         reauthenticate: Arc::new(Reauthenticate { confirm, rotation: Arc::clone(&rotation) }),
+        refresh_tokens,
         reset_password: Arc::new(ResetPassword {
             users: Arc::clone(&users),
             sessions: Arc::clone(&sessions),
@@ -171,15 +208,26 @@ fn accounts(config: &config::Session, users: Arc<dyn UserStore>, clock: Arc<dyn 
     Accounts::new(users, clock, config.user_cache_ttl, capacity)
 }
 
-fn session_policy(config: &config::Session) -> SessionPolicy {
+/// Where the service works by tokens, a session lives as long as its refresh token, whatever the browser does.
+fn session_policy(config: &Config) -> SessionPolicy {
+    let (auth, jwt, config) = (&config.auth, &config.jwt, &config.session);
+    let by_token = (auth.mode == AuthMode::Jwt).then_some(jwt.refresh_ttl);
     SessionPolicy {
-        idle_timeout: config.idle_timeout,
-        idle_timeout_not_remembered: config.idle_timeout_not_remembered,
+        idle_timeout: by_token.unwrap_or(config.idle_timeout),
+        idle_timeout_not_remembered: by_token.unwrap_or(config.idle_timeout_not_remembered),
         absolute_timeout: config.absolute_timeout,
         touch_interval: config.touch_interval,
         rotation_grace: config.rotation_grace,
         fresh_for: config.fresh_for,
         max_per_user: NonZeroU32::new(config.max_per_user).unwrap_or(NonZeroU32::MIN),
+    }
+}
+
+fn token_policy(config: &Config) -> TokenPolicy {
+    TokenPolicy {
+        access_ttl: config.jwt.access_ttl,
+        refresh_ttl: config.jwt.refresh_ttl,
+        fresh_for: config.session.fresh_for,
     }
 }
 

@@ -1,12 +1,14 @@
 //! The composition root: the one place that names the adapters, and decides by the configuration which are used.
 
 mod near_cache;
+mod token_signer;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use markt_devices::Recognizer;
 use markt_domain::ports::StoreError;
@@ -17,6 +19,7 @@ use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
+use markt_domain::ports::token_signer::TokenSigner;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_mail::{Outbox, Transport};
@@ -81,6 +84,9 @@ pub enum WiringError {
     /// Mail can't be sent as configured.
     #[error(transparent)]
     Mail(#[from] markt_mail::SetUpError),
+    /// Tokens can't be signed as configured.
+    #[error(transparent)]
+    TokenSigner(#[from] token_signer::SignerError),
     /// Devices can't be told by their user agents.
     #[error(transparent)]
     Devices(#[from] markt_devices::BrokenPatterns),
@@ -99,6 +105,8 @@ pub struct Surroundings {
 pub struct Wired {
     /// What the routes call.
     pub use_cases: UseCases,
+    /// The public keys that tokens are verified by, if they are to be published.
+    pub jwks: Option<Bytes>,
     /// Where users are kept, for the demo accounts.
     pub users: Arc<dyn UserStore>,
     /// What hashes their passwords.
@@ -186,7 +194,10 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         }
         None => (sessions, None),
     };
+    let signer = token_signer::open(config, surroundings)?;
+    let jwks = signer.as_ref().and_then(|signer| signer.jwks()).map(|keys| keys.to_json().into());
     let parts = Parts {
+        signer: signer.map(|signer| signer as Arc<dyn TokenSigner>),
         users: Arc::clone(&users),
         sessions,
         codes,
@@ -197,7 +208,7 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     };
     let use_cases = assemble(config, surroundings, parts);
     let resources = Resources { database, redis, outbox, flush, background };
-    Ok(Wired { use_cases, users, hasher, dependencies, metrics, resources })
+    Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, resources })
 }
 
 /// The stores, over the database and, if there is one, Redis.

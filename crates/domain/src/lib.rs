@@ -16,6 +16,7 @@ pub mod role;
 pub mod session;
 pub mod store_guard;
 pub mod timestamp;
+pub mod tokens;
 pub mod use_cases;
 pub mod user;
 

@@ -206,6 +206,31 @@ pub struct Session {
     pub idle_expires_at: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+    /// Where its chain of refresh tokens stands; nothing if its client holds its secret instead.
+    pub refresh: Option<RefreshChain>,
+}
+
+/// Where a session's chain of refresh tokens stands. Each token is replaced by the next, so that one alone counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshChain {
+    /// Which token counts; the first is 1.
+    pub generation: u32,
+    /// Since when it does.
+    pub since: Timestamp,
+}
+
+impl RefreshChain {
+    /// A chain that stands at its first token.
+    #[must_use]
+    pub const fn begun_at(now: Timestamp) -> Self {
+        Self { generation: 1, since: now }
+    }
+
+    /// The chain at its next token.
+    #[must_use]
+    pub const fn next(self, now: Timestamp) -> Self {
+        Self { generation: self.generation.saturating_add(1), since: now }
+    }
 }
 
 /// How long it is remembered why a session ended, so that its client can be told.
@@ -234,13 +259,15 @@ pub enum Ending {
     Deactivated,
     /// It was used by another client than the one that logged in.
     BindingMismatch,
+    /// A refresh token of it came again after it was replaced.
+    RefreshTokenReused,
     /// It was removed from the store past this service.
     Removed,
 }
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Expired,
         Self::LoggedOut,
         Self::LoggedOutEverywhere,
@@ -251,6 +278,7 @@ impl Ending {
         Self::PasswordReset,
         Self::Deactivated,
         Self::BindingMismatch,
+        Self::RefreshTokenReused,
         Self::Removed,
     ];
 
@@ -268,6 +296,7 @@ impl Ending {
             Self::PasswordReset => "password_reset",
             Self::Deactivated => "deactivated",
             Self::BindingMismatch => "binding_mismatch",
+            Self::RefreshTokenReused => "refresh_token_reused",
             Self::Removed => "removed",
         }
     }

@@ -10,8 +10,9 @@
 //! The scripts read and write some of it as text: `session_id` to `last_activity` at the beginning, `idle_expires_at` to
 //! `user_version` at the end. So these keep their places, and there is no white space. Fields that aren't known are
 //! ignored, so that a new one can be added (in the middle) while processes of the old version still run. `family`
-//! is there once the session was rotated: before, it is the beginning of the id. `revision` is missing from sessions that
-//! an older version wrote, and 0 then.
+//! is there once the session was rotated: before, it is the beginning of the id. `refresh` (`{"generation":2,"since":"…"}`,
+//! before `idle_expires_at`) is there where the client holds tokens. `revision` is missing from sessions that an older
+//! version wrote, and 0 then.
 //!
 //! An id that was rotated away leads to its successor:
 //!
@@ -26,7 +27,7 @@ use markt_domain::Timestamp;
 use markt_domain::client::Client;
 use markt_domain::ports::session_store::{Revision, StoredSession};
 use markt_domain::role::Role;
-use markt_domain::session::{Session, SessionFamily, SessionId};
+use markt_domain::session::{RefreshChain, Session, SessionFamily, SessionId};
 use markt_domain::user::{SessionEpoch, UserId, UserVersion};
 use serde::{Deserialize, Serialize, de};
 
@@ -46,6 +47,8 @@ struct Record<'a> {
     remember: bool,
     #[serde(with = "as_text")]
     transport: markt_domain::session::Transport,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh: Option<Refresh>,
     idle_expires_at: Timestamp,
     expires_at: Timestamp,
     #[serde(default, with = "as_optional_text", skip_serializing_if = "Option::is_none")]
@@ -54,6 +57,13 @@ struct Record<'a> {
     revision: i64,
     epoch: i64,
     user_version: i64,
+}
+
+/// Where the session's chain of refresh tokens stands.
+#[derive(Serialize, Deserialize)]
+struct Refresh {
+    generation: u32,
+    since: Timestamp,
 }
 
 /// What stands in the place of a session whose id was rotated away.
@@ -89,6 +99,7 @@ pub(crate) fn head(session: &Session, revision: Revision) -> Result<String, serd
         authenticated_at: session.authenticated_at,
         remember: session.remember,
         transport: session.transport,
+        refresh: session.refresh.map(|RefreshChain { generation, since }| Refresh { generation, since }),
         idle_expires_at: session.idle_expires_at,
         expires_at: session.expires_at,
         family: Some(session.family).filter(|family| *family != session.id.family()),
@@ -154,6 +165,7 @@ impl Record<'_> {
                 client,
                 idle_expires_at: self.idle_expires_at,
                 expires_at: self.expires_at,
+                refresh: self.refresh.map(|Refresh { generation, since }| RefreshChain { generation, since }),
             },
             user_version: UserVersion(self.user_version),
             revision: Revision(self.revision),

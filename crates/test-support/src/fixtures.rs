@@ -44,6 +44,7 @@ pub fn session(user: &UserId) -> Session {
         client: Client::new("192.0.2.7".parse().unwrap(), "Mozilla/5.0 \"quoted\" \\ 日本語"),
         idle_expires_at: now.plus(Duration::from_secs(7 * 24 * 3600)),
         expires_at: now.plus(Duration::from_secs(30 * 24 * 3600)),
+        refresh: None,
     }
 }
 

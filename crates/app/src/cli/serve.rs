@@ -8,12 +8,12 @@ use futures_util::{Stream, stream};
 use super::Outcome;
 use crate::application::Application;
 use crate::config::Config;
-use crate::config::values::{Environment, Value as _};
+use crate::config::values::{AuthMode, Environment, Value as _};
 use crate::demo;
 use crate::wiring::Surroundings;
 
 /// Keys that are read and checked, but that nothing depends on yet.
-const WITHOUT_EFFECT: [&str; 2] = ["jwt.", "telemetry.otlp_"];
+const WITHOUT_EFFECT: [&str; 2] = ["jwt.legacy.", "telemetry.otlp_"];
 
 /// Serves until the process is told to end.
 pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool) -> Outcome {
@@ -40,9 +40,16 @@ pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool
 }
 
 fn warn_of_keys_without_effect(config: &Config) {
-    let set = config.shown.iter().filter(|shown| shown.origin != "default");
-    for shown in set.filter(|shown| WITHOUT_EFFECT.iter().any(|prefix| shown.key.starts_with(prefix))) {
+    let set = || config.shown.iter().filter(|shown| shown.origin != "default");
+    for shown in set().filter(|shown| WITHOUT_EFFECT.iter().any(|prefix| shown.key.starts_with(prefix))) {
         tracing::warn!(key = shown.key, value = shown.value.clone().shown(), "has no effect in this version");
+    }
+    for shown in set().filter(|shown| config.auth.mode == AuthMode::Session && shown.key.starts_with("jwt.")) {
+        tracing::warn!(
+            key = shown.key,
+            value = shown.value.clone().shown(),
+            "has no effect while auth.mode is session"
+        );
     }
 }
 

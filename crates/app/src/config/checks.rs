@@ -89,10 +89,31 @@ fn check_cookie(config: &Config, errors: &mut ConfigErrors) {
 }
 
 fn check_mode(config: &Config, errors: &mut ConfigErrors) {
-    let mode = config.auth.mode;
-    if mode != AuthMode::Session {
-        errors.0.push(format!("auth.mode = {:?}: this version knows sessions only; must be session", mode.as_str()));
+    match config.auth.mode {
+        AuthMode::Session => {}
+        AuthMode::Jwt => check_signing(config, errors),
+        AuthMode::Dual => {
+            errors.0.push("auth.mode = \"dual\": this version knows session and jwt only".to_owned());
+        }
     }
+}
+
+fn check_signing(config: &Config, errors: &mut ConfigErrors) {
+    let own = &config.jwt.own;
+    let by_secret = own.algorithm == Some(JwtAlgorithm::Hs256);
+    errors.refuse_if(
+        by_secret && own.secret.as_ref().is_none_or(|secret| secret.expose().is_empty()),
+        "jwt.secret: must be set where jwt.algorithm is HS256",
+    );
+    errors.refuse_if(
+        !by_secret && config.env == Environment::Production && own.private_key_file.is_none(),
+        "jwt.private_key_file: must be set in production where jwt.algorithm is EdDSA: `openssl genpkey -algorithm \
+         ed25519` makes a key",
+    );
+    errors.refuse_if(
+        config.jwt.access_ttl.is_zero() || config.jwt.refresh_ttl < config.jwt.access_ttl,
+        "jwt.access_ttl, jwt.refresh_ttl: an access token must live for a while, and a refresh token no shorter than it",
+    );
 }
 
 fn check_mail(config: &Config, errors: &mut ConfigErrors) {

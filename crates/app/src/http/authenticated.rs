@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use markt_domain::use_cases::authenticate::{self, Activity};
+use markt_domain::ports::authenticator::{self, Activity, Credentials};
 
 use super::App;
 use super::client::client;
@@ -12,7 +12,7 @@ use super::renewal;
 use crate::config::values::BearerPolicy;
 
 /// A caller who is logged in. The request counts as a use of the session.
-pub struct Authenticated(pub authenticate::Authenticated);
+pub struct Authenticated(pub authenticator::Authenticated);
 
 impl FromRequestParts<App> for Authenticated {
     type Rejection = ApiError;
@@ -25,19 +25,25 @@ impl FromRequestParts<App> for Authenticated {
 impl Authenticated {
     /// Finds the caller. A cookie whose session lives longer for this request shall do so, too.
     pub async fn find(parts: &Parts, app: &App, activity: Activity) -> Result<Self, ApiError> {
-        let Presented { secrets, from_cookies, .. } = presented_secrets(parts, app).all()?;
+        let Presented { secrets, from_cookies, tokens, .. } = presented_secrets(parts, app).all()?;
         let client = client(parts, &app.trusted_proxies);
-        let found = app.authenticate.by_secrets(&secrets, &client, activity).await?;
-        let in_cookie = found.secret < from_cookies;
-        if found.was_touched && found.session.remember && in_cookie {
+        let presented = Credentials { secrets: &secrets, tokens: &tokens };
+        let found = match app.authenticator.recall(&presented, &client, activity) {
+            Some(found) => found,
+            None => app.authenticator.authenticate(&presented, &client, activity).await?,
+        };
+        if found.was_touched
+            && found.session.remember
+            && let Some(secret) = found.secret.filter(|secret| *secret < from_cookies)
+        {
             let lifetime = found.session.ends_at().since(found.session.last_activity);
-            renewal::order(found.session.id, app.session_cookie.issue(&secrets[found.secret], Some(lifetime)));
+            renewal::order(found.session.id, app.session_cookie.issue(&secrets[secret], Some(lifetime)));
         }
         Ok(Self(found))
     }
 }
 
 /// The secrets that the request brings.
-pub fn presented_secrets(parts: &Parts, app: &App) -> Presented {
+pub fn presented_secrets<'a>(parts: &'a Parts, app: &App) -> Presented<'a> {
     presented(&parts.headers, app.session_cookie.name(), app.bearer != BearerPolicy::Off)
 }

@@ -10,6 +10,9 @@ use super::error::{ApiError, ErrorType};
 /// rest is for cookies that somebody planted from a sibling domain: they mustn't hide the user's own.
 const MAX_SECRETS: usize = 32;
 
+/// The most tokens of one request that are looked at.
+const MAX_TOKENS: usize = 2;
+
 /// A request brings more secrets than stores are asked about.
 pub struct TooManySecrets;
 
@@ -20,17 +23,19 @@ impl From<TooManySecrets> for ApiError {
     }
 }
 
-/// The different secrets that a request brings, as many of them as stores are asked about.
-pub struct Presented {
+/// The different secrets that a request brings, as many of them as stores are asked about, and its tokens.
+pub struct Presented<'a> {
     /// The secrets: those from cookies first.
     pub secrets: Vec<SessionSecret>,
     /// How many of them came in cookies.
     pub from_cookies: usize,
+    /// What it brings as bearer tokens that can't be secrets.
+    pub tokens: Vec<&'a str>,
     /// Whether the request brings more than these.
     is_cut_short: bool,
 }
 
-impl Presented {
+impl Presented<'_> {
     /// All of the request's secrets, for who must not miss the one that counts.
     ///
     /// # Errors
@@ -41,8 +46,8 @@ impl Presented {
 }
 
 /// The different secrets in a request's cookies of this name and, if `bearer` are taken, in its `Authorization`. What
-/// can't be a secret is passed over: it is no different from none.
-pub fn presented(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Presented {
+/// can't be a secret is passed over in cookies: it is no different from none.
+pub fn presented<'a>(headers: &'a HeaderMap, cookie_name: &str, bearer: bool) -> Presented<'a> {
     let from_cookies = headers
         .get_all(COOKIE)
         .iter()
@@ -54,15 +59,20 @@ pub fn presented(headers: &HeaderMap, cookie_name: &str, bearer: bool) -> Presen
     let from_authorization = headers
         .get_all(AUTHORIZATION)
         .iter()
-        .filter(|_| bearer)
         .filter_map(|header| header.to_str().ok())
         .filter_map(bearer_token)
         .map(|token| (token, false));
 
-    let mut presented = Presented { secrets: Vec::new(), from_cookies: 0, is_cut_short: false };
+    let mut presented = Presented { secrets: Vec::new(), from_cookies: 0, tokens: Vec::new(), is_cut_short: false };
     for (text, in_cookie) in from_cookies.chain(from_authorization) {
-        let Ok(secret) = SessionSecret::parse(text) else { continue };
-        if !presented.secrets.contains(&secret) {
+        let Ok(secret) = SessionSecret::parse(text) else {
+            if !in_cookie && presented.tokens.len() < MAX_TOKENS {
+                presented.tokens.push(text);
+            }
+            continue;
+        };
+        let is_taken = in_cookie || bearer;
+        if is_taken && !presented.secrets.contains(&secret) {
             if presented.secrets.len() == MAX_SECRETS {
                 presented.is_cut_short = true;
                 break;

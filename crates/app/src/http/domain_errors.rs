@@ -1,14 +1,15 @@
 //! What the domain's errors are to clients: the one place that maps them.
 
+use markt_domain::ports::authenticator::AuthenticateError;
 use markt_domain::ports::password_hasher::HashingError;
 use markt_domain::ports::user_store::AccountError;
 use markt_domain::ports::{StoreError, StoreErrorKind};
 use markt_domain::role::Role;
-use markt_domain::use_cases::authenticate::AuthenticateError;
 use markt_domain::use_cases::confirm_password::PasswordError;
 use markt_domain::use_cases::devices::RevokeError;
 use markt_domain::use_cases::log_in::LogInError;
 use markt_domain::use_cases::mailed_codes::{SendCodeError, TakeCodeError};
+use markt_domain::use_cases::refresh_tokens::RefreshError;
 use markt_domain::use_cases::register::RegisterError;
 use markt_domain::use_cases::switch_role::SwitchRoleError;
 use markt_domain::use_cases::throttle::ThrottleError;
@@ -53,6 +54,7 @@ impl From<AuthenticateError> for ApiError {
             AuthenticateError::NotAuthenticated => Self::new(ErrorType::NotAuthenticated),
             AuthenticateError::SessionExpired => Self::new(ErrorType::SessionExpired),
             AuthenticateError::SessionRevoked => Self::new(ErrorType::SessionRevoked),
+            AuthenticateError::InvalidToken => Self::new(ErrorType::InvalidToken),
             AuthenticateError::AmbiguousCredentials => Self::new(ErrorType::AmbiguousCredentials),
             AuthenticateError::Store(error) => error.into(),
         }
@@ -120,6 +122,15 @@ impl From<PasswordError> for ApiError {
             PasswordError::Throttle(error) => error.into(),
             PasswordError::Hashing(error) => error.into(),
             PasswordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid(reason) => Self::new(ErrorType::InvalidToken).caused_by(reason),
+            RefreshError::Store(error) => error.into(),
         }
     }
 }

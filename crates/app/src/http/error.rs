@@ -16,7 +16,6 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "the list is the whole contract's; what some stand for is not built yet")]
 pub enum ErrorType {
     ValidationFailed,
     MalformedBody,

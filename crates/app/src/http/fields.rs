@@ -2,6 +2,7 @@
 
 use markt_domain::credentials::{EmailAddress, NewPassword, Password, Username};
 use markt_domain::role::Role;
+use markt_domain::tokens::Token;
 use serde_json::{Map, Value};
 
 /// Why a field is not valid, for people.
@@ -129,6 +130,11 @@ pub fn password(value: Value) -> Read<Password> {
         Value::String(text) => Ok(Password::new(text)),
         _ => refused("Not a valid string."),
     }
+}
+
+/// A token.
+pub fn token(value: Value) -> Read<Token> {
+    string(value).map(Token::new)
 }
 
 /// A password to be set.

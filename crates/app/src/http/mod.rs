@@ -28,11 +28,12 @@ use axum::Router;
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use ipnet::IpNet;
+use markt_domain::ports::authenticator::Authenticator;
 use markt_domain::ports::entropy::Entropy;
-use markt_domain::use_cases::authenticate::Authenticate;
 use markt_domain::use_cases::change_password::ChangePassword;
 use markt_domain::use_cases::check_username::CheckUsername;
 use markt_domain::use_cases::devices::Devices;
@@ -40,6 +41,7 @@ use markt_domain::use_cases::edit_profile::EditProfile;
 use markt_domain::use_cases::log_in::LogIn;
 use markt_domain::use_cases::log_out::LogOut;
 use markt_domain::use_cases::reauthenticate::Reauthenticate;
+use markt_domain::use_cases::refresh_tokens::RefreshTokens;
 use markt_domain::use_cases::register::Register;
 use markt_domain::use_cases::reset_password::ResetPassword;
 use markt_domain::use_cases::switch_role::SwitchRole;
@@ -56,11 +58,11 @@ use openapi::BASE_PATH;
 use service::{PublicService, Routes};
 use session_cookie::SessionCookie;
 
-/// The use cases that the routes call.
+/// What the routes call: what knows callers, and the use cases.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each field is named for its use case")]
 pub struct UseCases {
-    pub authenticate: Arc<Authenticate>,
+    pub authenticator: Arc<dyn Authenticator>,
     pub change_password: Arc<ChangePassword>,
     pub check_username: Arc<CheckUsername>,
     pub devices: Arc<Devices>,
@@ -68,6 +70,7 @@ pub struct UseCases {
     pub log_in: Arc<LogIn>,
     pub log_out: Arc<LogOut>,
     pub reauthenticate: Arc<Reauthenticate>,
+    pub refresh_tokens: Option<Arc<RefreshTokens>>,
     pub register: Arc<Register>,
     pub reset_password: Arc<ResetPassword>,
     pub switch_role: Arc<SwitchRole>,
@@ -87,6 +90,8 @@ pub struct Shared {
     body_limit: usize,
     environment: Environment,
     auth_mode: AuthMode,
+    /// The public keys that tokens are verified by, if they are to be published.
+    jwks: Option<Bytes>,
 }
 
 impl Deref for App {
@@ -106,7 +111,7 @@ impl Deref for Shared {
 }
 
 impl App {
-    fn new(config: &Config, use_cases: UseCases) -> Self {
+    fn new(config: &Config, use_cases: UseCases, jwks: Option<Bytes>) -> Self {
         Self(Arc::new(Shared {
             use_cases,
             session_cookie: SessionCookie::new(config.cookie.clone()),
@@ -115,12 +120,18 @@ impl App {
             body_limit: config.http.body_limit.0,
             environment: config.env,
             auth_mode: config.auth.mode,
+            jwks,
         }))
     }
 }
 
-/// What is served on the public listener.
-pub fn public_service(config: &Config, use_cases: UseCases, entropy: &dyn Entropy) -> PublicService {
+/// What is served on the public listener; with the public keys that tokens are verified by, if they are to be published.
+pub fn public_service(
+    config: &Config,
+    use_cases: UseCases,
+    jwks: Option<Bytes>,
+    entropy: &dyn Entropy,
+) -> PublicService {
     let (api, document) = api().split_for_parts();
     let paths: Vec<_> = document.paths.paths.keys().cloned().collect();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
@@ -128,7 +139,7 @@ pub fn public_service(config: &Config, use_cases: UseCases, entropy: &dyn Entrop
         let document = Arc::clone(&document);
         async move { ([(CONTENT_TYPE, "application/json")], document.to_string()) }
     });
-    let app = App::new(config, use_cases);
+    let app = App::new(config, use_cases, jwks);
     let router = api
         .route(&format!("{BASE_PATH}/openapi.json"), serve_document)
         .merge(swagger_ui())
@@ -169,6 +180,8 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(routes::devices::revoke))
         .routes(routes!(routes::verify::verify))
         .routes(routes!(routes::status::status))
+        .routes(routes!(routes::tokens::refresh))
+        .routes(routes!(routes::tokens::jwks))
 }
 
 /// The API's own pages, served from the binary.

@@ -18,6 +18,7 @@ pub const BASE_PATH: &str = "/api/v1";
     tags(
         (name = "users", description = "Users and what belongs to them"),
         (name = "sessions", description = "Sessions, on this device and the user's others"),
+        (name = "tokens", description = "Tokens, where the service works by them (`auth.mode`)"),
         (name = "service", description = "The service itself"),
     ),
     modifiers(&Credentials)
@@ -33,7 +34,9 @@ impl Modify for Credentials {
             "markt_session",
             "Set at login; the name is the configuration's (`cookie.name`)",
         ));
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The `token` of a login"));
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The `token` of a login; where the service works by tokens, its `access_token`"));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));

@@ -33,7 +33,7 @@ pub async fn renewing(app: &App, answer: impl Future<Output = Response>) -> Resp
     let (mut response, ordered) = ORDERED.scope(OnceCell::new(), with_order).await;
     if let Some((session, cookie)) = ordered
         && !response.headers().contains_key(SET_COOKIE)
-        && Box::pin(app.authenticate.is_current(&session)).await
+        && Box::pin(app.authenticator.is_current(&session)).await
     {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

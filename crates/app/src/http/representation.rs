@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use markt_domain::Timestamp;
 use markt_domain::role::Role;
 use markt_domain::session::{Session, SessionId};
+use markt_domain::tokens::{IssuedTokens, Token};
 use markt_domain::user::{Address, BuyerAccount, Profile, SellerAccount, User};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -268,14 +269,83 @@ impl<T: fmt::Display> Serialize for Text<T> {
     }
 }
 
-/// An answer, and beside its own fields the secret of a new session, for a client that keeps it itself.
+/// An answer, and beside its own fields what its client proves a new session with, if it keeps that itself.
 #[derive(Serialize, ToSchema)]
 pub struct WithToken<'a, T> {
     #[serde(flatten)]
-    pub(super) body: T,
+    body: T,
     /// The session's secret, for a client that sends it as `Authorization: Bearer`; browsers don't get it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) token: Option<&'a str>,
+    token: Option<&'a str>,
+    /// Where the service works by tokens: to be sent as `Authorization: Bearer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Bearer")]
+    token_type: Option<&'static str>,
+    /// How many seconds the access token is accepted for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 900)]
+    expires_in: Option<u64>,
+    /// For `POST /auth/refresh`. Left out where the one that the client has goes on to count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+}
+
+impl<'a, T> WithToken<'a, T> {
+    /// With the session's secret, for a client that keeps it itself.
+    #[must_use]
+    pub const fn secret(body: T, token: Option<&'a str>) -> Self {
+        Self { body, token, access_token: None, token_type: None, expires_in: None, refresh_token: None }
+    }
+
+    /// With these tokens.
+    #[must_use]
+    pub fn tokens(body: T, tokens: &'a IssuedTokens) -> Self {
+        let TokensBody { access_token, token_type, expires_in, refresh_token } = TokensBody::new(tokens);
+        Self {
+            body,
+            token: None,
+            access_token: Some(access_token),
+            token_type: Some(token_type),
+            expires_in: Some(expires_in),
+            refresh_token,
+        }
+    }
+}
+
+/// New tokens.
+#[derive(Serialize, ToSchema)]
+pub struct TokensBody<'a> {
+    /// To be sent as `Authorization: Bearer`.
+    access_token: &'a str,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// How many seconds the access token is accepted for.
+    #[schema(example = 900)]
+    expires_in: u64,
+    /// For the next time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+}
+
+impl<'a> TokensBody<'a> {
+    /// These tokens.
+    #[must_use]
+    pub fn new(tokens: &'a IssuedTokens) -> Self {
+        Self {
+            access_token: tokens.access.expose(),
+            token_type: "Bearer",
+            expires_in: tokens.expires_in.as_secs(),
+            refresh_token: tokens.refresh.as_ref().map(Token::expose),
+        }
+    }
+}
+
+impl fmt::Debug for TokensBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokensBody(…)")
+    }
 }
 
 impl<T> fmt::Debug for WithToken<'_, T> {

@@ -147,5 +147,6 @@ fn probe(Surroundings { clock, entropy }: &Surroundings) -> Session {
         client: Client::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ""),
         idle_expires_at: now.plus(PROBE_LIFETIME),
         expires_at: now.plus(PROBE_LIFETIME),
+        refresh: None,
     }
 }

@@ -12,13 +12,15 @@ use tokio::task::JoinSet;
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::errors::{ROUTES, WITH_BODY};
-use crate::openapi::{Document, ERROR_TYPES};
+use crate::openapi::{Document, ERROR_TYPES, JWKS};
 use crate::server::{Deployment, PASSWORD, Server};
 use crate::setup::Setup;
 use crate::shapes::{registration, seller_registration, with};
+use crate::tokens::{Tokens, by_tokens, caller};
 
 /// Documented, but only given by a machine that hangs: nothing is asked or waited for there.
-const NEVER_SEEN: (&str, &str, &str, &str) = ("GET", "/status", "408", "request_timeout");
+const NEVER_SEEN: [(&str, &str, &str, &str); 2] =
+    [("GET", JWKS, "408", "request_timeout"), ("GET", "/status", "408", "request_timeout")];
 
 /// Holds answers against the document, and remembers them: method, path, status and, for an error, its type.
 struct Sweep {
@@ -33,7 +35,9 @@ impl Sweep {
     }
 
     async fn send(&mut self, client: &Client, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let request = client.request(method.parse().unwrap(), path);
+        let method_name = method.parse().unwrap();
+        let request =
+            if path == JWKS { client.request_at_root(method_name, path) } else { client.request(method_name, path) };
         let answer = Answer::of(match &body {
             Some(body) => request.json(body),
             None => request,
@@ -85,7 +89,7 @@ impl Sweep {
     fn unseen(&self) -> Vec<(String, String, String, String)> {
         let mut unseen = Vec::new();
         for (method, path, operation) in self.document.operations() {
-            let path = path.strip_prefix("/api/v1").unwrap();
+            let path = path.strip_prefix("/api/v1").unwrap_or(&path);
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let description = response["description"].as_str().unwrap();
                 let is_error = status.starts_with(['4', '5']);
@@ -109,12 +113,13 @@ async fn every_answer_is_documented_at_its_operation_and_every_documented_one_is
     every_odd_body(&mut sweep).await;
     what_users_do(&mut sweep).await;
     what_users_do_to_sessions_and_passwords(&mut sweep).await;
+    what_tokens_are_for(&mut sweep).await;
     what_is_limited(&mut sweep).await;
     while_stores_are_away(&mut sweep).await;
     while_stores_hang(&mut sweep).await;
     while_the_service_is_busy(&mut sweep).await;
     let unseen = sweep.unseen();
-    let expected = [NEVER_SEEN].map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()));
+    let expected = NEVER_SEEN.map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()));
     assert_eq!(unseen, expected);
 }
 
@@ -197,6 +202,7 @@ fn valid_body(path: &str) -> Value {
         "/users/password-reset/confirm" => json!({"email": email, "code": "123456", "new_password": PASSWORD}),
         "/users/password" => json!({"current_password": "Password124", "new_password": PASSWORD}),
         "/users/reauthenticate" => json!({"password": "Password124"}),
+        "/auth/refresh" => json!({"refresh_token": "a.b.c"}),
         "/users/email-verification/send" | "/users/password-reset" => json!({ "email": email }),
         _ => json!({}),
     }
@@ -285,6 +291,29 @@ async fn what_users_do_to_sessions_and_passwords(sweep: &mut Sweep) {
     }
 }
 
+async fn what_tokens_are_for(sweep: &mut Sweep) {
+    let server = by_tokens(Deployment::Embedded).await.start().await;
+    let login = json!({"email": "both1@markt.com", "password": PASSWORD});
+    let tokens = Tokens::of(&sweep.post(&server.without_cookies(), "/users/login", login).await);
+    let registered = sweep.post(&server.without_cookies(), "/users/register", registration("tom_lee")).await;
+    Tokens::of(&registered);
+    for (method, path) in ROUTES {
+        let body = WITH_BODY.contains(&(method, path)).then(|| valid_body(path));
+        sweep.send(&server.with_bearer("a.b.c"), method, &format!("{path}?username=ann_lee"), body).await;
+    }
+    let client = caller(&server, &tokens);
+    sweep.send(&client, "GET", "/users/profile", None).await.assert_status(200);
+    sweep.send(&client, "POST", "/users/switch-role", None).await.assert_status(200);
+    sweep.post(&client, "/users/reauthenticate", json!({ "password": PASSWORD })).await.assert_status(200);
+    let body = json!({"current_password": PASSWORD, "new_password": PASSWORD});
+    let tokens = Tokens::of(&sweep.post(&client, "/users/password", body).await);
+    let body = json!({ "refresh_token": tokens.refresh });
+    sweep.post(&client, "/auth/refresh", body).await.assert_status(200);
+    sweep.send(&client, "GET", JWKS, None).await.assert_status(200);
+    let by_sessions = Server::start(Deployment::Embedded).await;
+    sweep.send(&by_sessions.client(), "GET", JWKS, None).await.assert_error(404, "not_found");
+}
+
 async fn what_is_limited(sweep: &mut Sweep) {
     let setup = Setup::of(Deployment::Embedded).await.with("MARKT_LIMITS__LOGIN_PER_ACCOUNT", "1/15m");
     let server = setup.with("MARKT_LIMITS__CODES_PER_ACCOUNT", "1/15m").start().await;
@@ -328,6 +357,13 @@ async fn while_stores_are_away(sweep: &mut Sweep) {
         everywhere(sweep, &server, &secret).await;
         sweep.send(&server.with_cookie(&secret), "DELETE", &path, None).await.assert_store_unavailable();
     }
+    let redis = Relay::to(server_address(&redis_url())).await;
+    let setup = by_tokens(Deployment::Full).await.with("MARKT_REDIS_URL", through(&redis_url(), redis.address()));
+    let server = setup.start().await;
+    let tokens = Tokens::of(&server.without_cookies().log_in("both1@markt.com", PASSWORD).await);
+    redis.cut().await;
+    let body = json!({ "refresh_token": tokens.refresh });
+    sweep.post(&server.client(), "/auth/refresh", body).await.assert_store_unavailable();
 }
 
 async fn while_stores_hang(sweep: &mut Sweep) {

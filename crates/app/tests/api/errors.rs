@@ -12,7 +12,7 @@ use crate::server::{Deployment, Server};
 use crate::setup::Setup;
 
 /// The routes, with their methods.
-pub const ROUTES: [(&str, &str); 23] = [
+pub const ROUTES: [(&str, &str); 24] = [
     ("POST", "/users/register"),
     ("POST", "/users/login"),
     ("POST", "/users/logout"),
@@ -36,10 +36,11 @@ pub const ROUTES: [(&str, &str); 23] = [
     ("DELETE", "/users/sessions/{id}"),
     ("GET", "/sessions/verify"),
     ("GET", "/status"),
+    ("POST", "/auth/refresh"),
 ];
 
 /// Those of them that take a body.
-pub const WITH_BODY: [(&str, &str); 13] = [
+pub const WITH_BODY: [(&str, &str); 14] = [
     ("POST", "/users/register"),
     ("POST", "/users/login"),
     ("PATCH", "/users/profile"),
@@ -53,6 +54,7 @@ pub const WITH_BODY: [(&str, &str); 13] = [
     ("POST", "/users/password-reset/confirm"),
     ("POST", "/users/password"),
     ("POST", "/users/reauthenticate"),
+    ("POST", "/auth/refresh"),
 ];
 
 async fn server() -> Server {

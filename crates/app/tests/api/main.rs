@@ -60,5 +60,6 @@ mod slow_clients;
 mod stopping;
 mod swagger_ui;
 mod switching_roles;
+mod tokens;
 mod transports;
 mod usernames;

@@ -2,6 +2,7 @@
 //!
 //! Each is dyn-safe, since configuration picks the adapter at run time. *Not found* is `Ok(None)`, never an error.
 
+pub mod authenticator;
 pub mod clock;
 pub mod code_store;
 pub mod device_recognizer;
@@ -11,6 +12,7 @@ pub mod mailer;
 pub mod password_hasher;
 pub mod rate_limiter;
 pub mod session_store;
+pub mod token_signer;
 pub mod user_store;
 
 use std::error::Error;

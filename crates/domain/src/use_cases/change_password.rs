@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::credentials::{NewPassword, Password};
+use crate::ports::authenticator::Authenticated;
 use crate::ports::clock::Clock;
 use crate::ports::password_hasher::PasswordHasher;
 use crate::ports::user_store::UserStore;
 use crate::session::Ending;
-use crate::use_cases::authenticate::Authenticated;
 use crate::use_cases::confirm_password::{ConfirmPassword, PasswordError};
 use crate::use_cases::end_others::EndOthers;
 use crate::use_cases::rotate_session::{ChangedSession, RotateSession};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::ports::StoreError;
+use crate::ports::authenticator::Authenticated;
 use crate::ports::clock::Clock;
 use crate::ports::device_recognizer::{Device, DeviceRecognizer};
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
 use crate::session::{Ending, Session, SessionId, SessionPolicy};
-use crate::use_cases::authenticate::Authenticated;
 use crate::use_cases::end_others::EndOthers;
 
 /// Why sessions of other devices were not ended.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::ports::StoreError;
+use crate::ports::authenticator::{Authenticator, HandedOut};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::session_store::{Creation, SessionStore};
@@ -25,11 +26,11 @@ pub struct SessionRequest {
     pub replaces: Vec<SessionSecret>,
 }
 
-/// A new session, and the secret that opens it.
+/// A new session, and what its client is given.
 #[derive(Clone, Debug)]
 pub struct IssuedSession {
     /// For the client, and for nobody else.
-    pub secret: SessionSecret,
+    pub handed_out: HandedOut,
     /// The session.
     pub session: Session,
 }
@@ -37,6 +38,7 @@ pub struct IssuedSession {
 /// Makes sessions.
 pub struct IssueSession {
     sessions: Arc<dyn SessionStore>,
+    authenticator: Arc<dyn Authenticator>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     policy: SessionPolicy,
@@ -47,11 +49,12 @@ impl IssueSession {
     #[must_use]
     pub fn new(
         sessions: Arc<dyn SessionStore>,
+        authenticator: Arc<dyn Authenticator>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         policy: SessionPolicy,
     ) -> Self {
-        Self { sessions, clock, entropy, policy }
+        Self { sessions, authenticator, clock, entropy, policy }
     }
 
     /// Makes a session for a user whose counters were just read, in the place of those that came with the request. Nothing
@@ -68,7 +71,7 @@ impl IssueSession {
         request: &SessionRequest,
     ) -> Result<Option<IssuedSession>, StoreError> {
         let secret = SessionSecret::generate(self.entropy.as_ref());
-        let session = self.session(&secret, user, state, role, request);
+        let session = self.authenticator.prepare(self.session(&secret, user, state, role, request));
         let replaces: Vec<_> = request.replaces.iter().map(SessionSecret::id).collect();
         let most = self.policy.max_per_user;
         match self.sessions.create(&session, state.version, most, &replaces).await? {
@@ -82,7 +85,8 @@ impl IssueSession {
                 return Err(StoreError::unreadable("create session", "a secret of 256 random bits was drawn twice"));
             }
         }
-        Ok(Some(IssuedSession { secret, session }))
+        let handed_out = self.authenticator.hand_out(&session, secret)?;
+        Ok(Some(IssuedSession { handed_out, session }))
     }
 
     fn session(
@@ -109,6 +113,7 @@ impl IssueSession {
             client: request.client.clone(),
             idle_expires_at: self.policy.idle_expiry(request.remember, now, expires_at),
             expires_at,
+            refresh: None,
         }
     }
 }

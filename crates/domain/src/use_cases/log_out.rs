@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::accounts::Accounts;
 use crate::ports::StoreError;
+use crate::ports::authenticator::{Authenticator, Revocation};
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
 use crate::session::{Ending, Session};
@@ -22,20 +23,27 @@ pub struct LogOut {
     sessions: Arc<dyn SessionStore>,
     users: Arc<dyn UserStore>,
     accounts: Arc<Accounts>,
+    authenticator: Arc<dyn Authenticator>,
 }
 
 impl LogOut {
     /// Ends the sessions of this store.
     #[must_use]
-    pub fn new(sessions: Arc<dyn SessionStore>, users: Arc<dyn UserStore>, accounts: Arc<Accounts>) -> Self {
-        Self { sessions, users, accounts }
+    pub fn new(
+        sessions: Arc<dyn SessionStore>,
+        users: Arc<dyn UserStore>,
+        accounts: Arc<Accounts>,
+        authenticator: Arc<dyn Authenticator>,
+    ) -> Self {
+        Self { sessions, users, accounts, authenticator }
     }
 
-    /// Ends the session, or all of its user's. When it returns, they are dead on every node.
+    /// Ends the session, or all of its user's. When it returns, they are dead on every node; whether what was handed out
+    /// for them is so, too, is what it returns.
     ///
     /// # Errors
     /// If a store can't be reached or read. The sessions may be alive then, and it should be tried again.
-    pub async fn execute(&self, session: &Session, extent: Extent) -> Result<(), StoreError> {
+    pub async fn execute(&self, session: &Session, extent: Extent) -> Result<Revocation, StoreError> {
         match extent {
             Extent::ThisSession => {
                 self.sessions.delete(&session.id, Ending::LoggedOut).await?;
@@ -48,6 +56,6 @@ impl LogOut {
                 self.sessions.delete_before_epoch(&session.user_id, state, None, Ending::LoggedOutEverywhere).await?;
             }
         }
-        Ok(())
+        Ok(self.authenticator.revocation())
     }
 }

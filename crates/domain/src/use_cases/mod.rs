@@ -13,6 +13,7 @@ pub mod log_in;
 pub mod log_out;
 pub mod mailed_codes;
 pub mod reauthenticate;
+pub mod refresh_tokens;
 pub mod register;
 pub mod reset_password;
 pub mod rotate_session;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::credentials::Password;
-use crate::use_cases::authenticate::Authenticated;
+use crate::ports::authenticator::Authenticated;
 use crate::use_cases::confirm_password::{ConfirmPassword, PasswordError};
 use crate::use_cases::rotate_session::{ChangedSession, RotateSession};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Timestamp;
 use crate::ports::StoreError;
+use crate::ports::authenticator::{Authenticator, HandedOut};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::session_store::{Change, SessionStore, StoredSession};
@@ -19,14 +20,18 @@ const ATTEMPTS: usize = 200;
 pub struct ChangedSession {
     /// The session.
     pub session: Session,
-    /// Its new secret, for the client and for nobody else; nothing if it kept the one it has.
-    pub secret: Option<SessionSecret>,
+    /// What the client is given in place of what it has; nothing if that goes on to do.
+    pub handed_out: Option<HandedOut>,
+    /// Whether the session was renewed: what opened it before is replaced.
+    pub is_renewed: bool,
 }
 
 /// Changes sessions. A change that races with the session's end loses.
 pub struct RotateSession {
     /// Where sessions are kept.
     pub sessions: Arc<dyn SessionStore>,
+    /// What clients are given.
+    pub authenticator: Arc<dyn Authenticator>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What draws secrets.
@@ -60,15 +65,24 @@ impl RotateSession {
                 return self.change(id, true, change).await;
             };
             let secret = SessionSecret::generate(self.entropy.as_ref());
-            let mut successor = Session { id: secret.id(), ..session };
             let now = self.clock.now();
+            // Where the client holds tokens, the session keeps its id, and its chain goes on by one.
+            let refresh = session.refresh.map(|chain| chain.next(now));
+            let successor_id = if refresh.is_some() { session.id } else { secret.id() };
+            let mut successor = Session { id: successor_id, refresh, ..session };
             self.mark_used(&mut successor, now);
             change(&mut successor, now);
-            let honoured_until = now.plus(self.policy.rotation_grace);
-            match self.sessions.rotate(id, revision, &successor, honoured_until).await? {
+            let renewed = if refresh.is_some() {
+                self.sessions.update(&successor, revision).await?
+            } else {
+                let honoured_until = now.plus(self.policy.rotation_grace);
+                self.sessions.rotate(id, revision, &successor, honoured_until).await?
+            };
+            match renewed {
                 Change::Made => {
                     tracing::info!(event = "session_rotated", session_id = %id, successor = %successor.id);
-                    return Ok(Some(ChangedSession { session: successor, secret: Some(secret) }));
+                    let handed_out = Some(self.authenticator.hand_out(&successor, secret)?);
+                    return Ok(Some(ChangedSession { session: successor, handed_out, is_renewed: true }));
                 }
                 Change::Conflict => {}
                 Change::Gone => return Ok(None),
@@ -99,7 +113,10 @@ impl RotateSession {
             }
             change(&mut session, now);
             match self.sessions.update(&session, revision).await? {
-                Change::Made => return Ok(Some(ChangedSession { session, secret: None })),
+                Change::Made => {
+                    let handed_out = self.authenticator.hand_out_changed(&session)?;
+                    return Ok(Some(ChangedSession { session, handed_out, is_renewed: false }));
+                }
                 Change::Conflict => {}
                 Change::Gone => return Ok(None),
             }

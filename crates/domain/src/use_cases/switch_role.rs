@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::ports::StoreError;
+use crate::ports::authenticator::Authenticated;
 use crate::role::Role;
 use crate::session::{Session, Transport};
-use crate::use_cases::authenticate::Authenticated;
 use crate::use_cases::rotate_session::{ChangedSession, RotateSession};
 
 /// Why the role was not switched.

@@ -23,6 +23,10 @@ pub struct Model {
     pub revision: i64,
     /// Empty if a node wrote it that didn't know of families yet.
     pub family: String,
+    /// Which of its refresh tokens counts; nothing where the client holds the secret.
+    pub refresh_generation: Option<i64>,
+    /// Since when it does.
+    pub refreshed_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,8 @@
 use sea_orm::{ConnectionTrait as _, DbBackend};
 use sea_orm_migration::prelude::*;
 
+use super::add_column;
+
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
 
@@ -39,11 +41,6 @@ async fn found_families(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let update = format!("UPDATE auth_sessions SET family = substr({digits}, 1, 16)");
     manager.get_connection().execute_unprepared(&update).await?;
     Ok(())
-}
-
-/// One at a time: SQLite can't add several.
-async fn add_column(manager: &SchemaManager<'_>, table: &'static str, mut column: ColumnDef) -> Result<(), DbErr> {
-    manager.alter_table(Table::alter().table(table).add_column(&mut column).take()).await
 }
 
 fn aliases() -> TableCreateStatement {

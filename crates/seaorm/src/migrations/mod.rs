@@ -5,10 +5,12 @@ mod m20260101_000001_markt_tables;
 mod m20260101_000002_auth_tables;
 mod m20260101_000003_unique_without_case;
 mod m20260101_000004_session_life;
+mod m20261125_000005_refresh_tokens;
 
 use async_trait::async_trait;
 use markt_domain::ports::StoreError;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, DynIden};
+use sea_orm_migration::prelude::{ColumnDef, Table};
 use sea_orm_migration::sea_query::{IntoIden as _, Query};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager};
 
@@ -93,10 +95,16 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000002_auth_tables::Migration),
             Box::new(m20260101_000003_unique_without_case::Migration),
             Box::new(m20260101_000004_session_life::Migration),
+            Box::new(m20261125_000005_refresh_tokens::Migration),
         ]
     }
 
     fn migration_table_name() -> DynIden {
         TABLE.into_iden()
     }
+}
+
+/// One at a time: SQLite can't add several.
+async fn add_column(manager: &SchemaManager<'_>, table: &'static str, mut column: ColumnDef) -> Result<(), DbErr> {
+    manager.alter_table(Table::alter().table(table).add_column(&mut column).take()).await
 }

@@ -4,7 +4,7 @@ use markt_domain::Timestamp;
 use markt_domain::client::Client;
 use markt_domain::digest::Digest;
 use markt_domain::ports::session_store::{Revision, StoredSession};
-use markt_domain::session::{Session, SessionId};
+use markt_domain::session::{RefreshChain, Session, SessionId};
 use markt_domain::user::{SessionEpoch, UserId, UserVersion};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, DerivePartialModel};
@@ -68,6 +68,8 @@ struct SessionRow {
     expires_at: i64,
     revision: i64,
     family: String,
+    refresh_generation: Option<i64>,
+    refreshed_at: Option<i64>,
 }
 
 /// The row of a session that begins.
@@ -88,6 +90,8 @@ pub(super) fn to_row(session: &Session) -> sessions::ActiveModel {
         expires_at: Set(session.expires_at.unix_milliseconds()),
         revision: Set(0),
         family: Set(session.family.to_string()),
+        refresh_generation: Set(session.refresh.map(|chain| chain.generation.into())),
+        refreshed_at: Set(session.refresh.map(|chain| chain.since.unix_milliseconds())),
     }
 }
 
@@ -113,6 +117,12 @@ impl Found {
             client: Client { ip_address: row.ip_address.parse()?, user_agent: row.user_agent },
             idle_expires_at: time(row.idle_expires_at),
             expires_at: time(row.expires_at),
+            refresh: match (row.refresh_generation, row.refreshed_at) {
+                (Some(generation), Some(since)) => {
+                    Some(RefreshChain { generation: generation.try_into()?, since: time(since) })
+                }
+                _ => None,
+            },
         };
         Ok(StoredSession {
             session,

@@ -7,6 +7,7 @@ pub mod code_store;
 pub mod invalidations;
 pub mod rate_limiter;
 pub mod session_store;
+pub mod token_signer;
 pub mod user_store;
 
 /// Makes a test of each of a suite's promises; the suites' own macros call it.

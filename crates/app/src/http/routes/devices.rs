@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::SET_COOKIE;
 use markt_domain::session::SessionId;
 use markt_domain::use_cases::devices::Revoked;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::new_session::logged_out;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
@@ -49,7 +49,7 @@ pub struct RevokedBody {
     responses(
         (status = 200, description = "The sessions, the one that was used last first", body = DevicesBody),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
     )
@@ -77,7 +77,7 @@ pub async fn list(State(app): State<App>, Authenticated(caller): Authenticated) 
     responses(
         (status = 204, description = "It has ended"),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`reauthentication_required`, `cross_origin_refused`", body = ErrorBody),
         (status = 404, description = "`not_found`: the caller has no such session", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
@@ -93,7 +93,7 @@ pub async fn revoke(
     let revoked = app.devices.revoke(&caller, &id).await?;
     tracing::info!(event = "session_ended", user_id = %caller.session.user_id, session_id = %id, by = %caller.session.id);
     Ok(match revoked {
-        Revoked::ThisSession => (StatusCode::NO_CONTENT, [(SET_COOKIE, app.session_cookie.clear())]).into_response(),
+        Revoked::ThisSession => logged_out(&app),
         Revoked::Another => StatusCode::NO_CONTENT.into_response(),
     })
 }
@@ -107,7 +107,7 @@ pub async fn revoke(
     responses(
         (status = 200, description = "How many have ended", body = RevokedBody),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`reauthentication_required`, `cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),

@@ -1,11 +1,10 @@
 //! `POST /users/logout`
 
 use axum::extract::State;
-use axum::response::IntoResponse;
-use http::StatusCode;
-use http::header::SET_COOKIE;
+use axum::response::Response;
 use markt_domain::use_cases::log_out::Extent;
 
+use super::new_session::logged_out;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::body::QueryString;
@@ -26,7 +25,8 @@ impl FromFields for LogoutQuery {
 
 /// Log out.
 ///
-/// Ends the session, or all of the user's sessions on all devices, and clears the cookie.
+/// Ends the session, or all of the user's sessions on all devices, and clears the cookie. Where the service works by
+/// tokens, refresh tokens are void at once, and access tokens when they expire.
 #[utoipa::path(
     post, path = "/users/logout", context_path = BASE_PATH, tag = "users", operation_id = "logout",
     params(("everywhere" = Option<bool>, Query, description = "Whether all of the user's sessions end")),
@@ -34,7 +34,7 @@ impl FromFields for LogoutQuery {
     responses(
         (status = 204, description = "Logged out"),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 422, description = "`validation_failed`", body = ErrorBody),
@@ -45,9 +45,10 @@ pub async fn logout(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     QueryString(query): QueryString<LogoutQuery>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<Response, ApiError> {
     let extent = if query.everywhere { Extent::Everywhere } else { Extent::ThisSession };
-    app.log_out.execute(&caller.session, extent).await?;
-    tracing::info!(event = "logged_out", ?extent, user_id = %caller.session.user_id, session_id = %caller.session.id);
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, app.session_cookie.clear())]))
+    let revocation = app.log_out.execute(&caller.session, extent).await?;
+    let session = &caller.session;
+    tracing::info!(event = "logged_out", ?extent, ?revocation, user_id = %session.user_id, session_id = %session.id);
+    Ok(logged_out(&app))
 }

@@ -13,6 +13,7 @@ pub mod register;
 pub mod session;
 pub mod status;
 pub mod switch_role;
+pub mod tokens;
 pub mod verify;
 
 mod account_data;

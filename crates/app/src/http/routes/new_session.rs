@@ -5,11 +5,13 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::SET_COOKIE;
 use http::request::Parts;
-use markt_domain::session::{Session, SessionSecret, Transport};
+use markt_domain::ports::authenticator::HandedOut;
+use markt_domain::session::{Session, Transport};
 use markt_domain::use_cases::issue_session::{IssuedSession, SessionRequest};
 use markt_domain::use_cases::rotate_session::ChangedSession;
 use serde::Serialize;
 
+use crate::config::values::AuthMode;
 use crate::http::App;
 use crate::http::authenticated::presented_secrets;
 use crate::http::client::client;
@@ -40,30 +42,38 @@ impl FromRequestParts<App> for WantedSession {
     }
 }
 
-/// Answers with a body, and hands out the secret of a new session: in the cookie, and in the body too for a client that
-/// keeps it itself.
+/// Answers with a body, and hands out what a new session is proven with.
 pub fn hand_out(app: &App, status: StatusCode, body: impl Serialize, issued: &IssuedSession) -> Response {
-    hand_out_secret(app, status, body, &issued.session, &issued.secret)
+    answer(app, status, body, &issued.session, &issued.handed_out)
 }
 
-/// Answers with a body, and hands out the secret that a session got in place of the old one, if it did.
+/// Answers with a body, and hands out what a session is proven with from now on, if that has changed.
 pub fn hand_out_changed(app: &App, body: impl Serialize, changed: &ChangedSession) -> Response {
-    let ChangedSession { session, secret } = changed;
-    match secret {
-        Some(secret) => hand_out_secret(app, StatusCode::OK, body, session, secret),
+    match &changed.handed_out {
+        Some(handed_out) => answer(app, StatusCode::OK, body, &changed.session, handed_out),
         None => axum::Json(body).into_response(),
     }
 }
 
-fn hand_out_secret(
-    app: &App,
-    status: StatusCode,
-    body: impl Serialize,
-    session: &Session,
-    secret: &SessionSecret,
-) -> Response {
-    let lifetime = session.remember.then(|| session.ends_at().since(session.last_activity));
-    let token = (session.transport == Transport::Bearer).then(|| secret.expose());
-    let cookie = app.session_cookie.issue(secret, lifetime);
-    (status, [(SET_COOKIE, cookie)], axum::Json(WithToken { body, token })).into_response()
+/// A secret is handed out in the cookie, and in the body too for a client that keeps it itself; tokens in the body.
+fn answer(app: &App, status: StatusCode, body: impl Serialize, session: &Session, handed_out: &HandedOut) -> Response {
+    match handed_out {
+        HandedOut::Secret(secret) => {
+            let lifetime = session.remember.then(|| session.ends_at().since(session.last_activity));
+            let token = (session.transport == Transport::Bearer).then(|| secret.expose());
+            let cookie = app.session_cookie.issue(secret, lifetime);
+            (status, [(SET_COOKIE, cookie)], axum::Json(WithToken::secret(body, token))).into_response()
+        }
+        HandedOut::Tokens(tokens) => (status, axum::Json(WithToken::tokens(body, tokens))).into_response(),
+    }
+}
+
+/// Answers that the caller is logged out, and takes away the cookie, if there are cookies.
+pub fn logged_out(app: &App) -> Response {
+    match app.auth_mode {
+        AuthMode::Jwt => StatusCode::NO_CONTENT.into_response(),
+        AuthMode::Session | AuthMode::Dual => {
+            (StatusCode::NO_CONTENT, [(SET_COOKIE, app.session_cookie.clear())]).into_response()
+        }
+    }
 }

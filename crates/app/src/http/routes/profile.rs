@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use markt_domain::accounts::KnownAccount;
+use markt_domain::ports::authenticator;
 use markt_domain::role::Role;
-use markt_domain::use_cases::authenticate;
 use markt_domain::use_cases::edit_profile::Edit;
 use markt_domain::user::UserChanges;
 use utoipa::ToSchema;
@@ -52,7 +52,7 @@ impl From<UserPatch> for UserChanges {
     responses(
         (status = 200, description = "The profile", body = ProfileBody),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
     )
@@ -69,7 +69,7 @@ pub async fn profile(Authenticated(caller): Authenticated) -> Response {
     responses(
         (status = 200, description = "The profile after it", body = ProfileBody),
         (status = 400, description = "`malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -94,7 +94,7 @@ pub async fn update_profile(
     responses(
         (status = 200, description = "The profile after it", body = ProfileBody),
         (status = 400, description = "`bad_request` also if the user has no such account; `malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -119,7 +119,7 @@ pub async fn update_buyer(
     responses(
         (status = 200, description = "The profile after it", body = ProfileBody),
         (status = 400, description = "`bad_request` also if the user has no such account; `malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -146,7 +146,7 @@ pub async fn update_seller(
     responses(
         (status = 201, description = "The profile with it", body = ProfileBody),
         (status = 400, description = "`bad_request` also if the user has one; `malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -173,7 +173,7 @@ pub async fn create_buyer(
     responses(
         (status = 201, description = "The profile with it", body = ProfileBody),
         (status = 400, description = "`bad_request` also if the user has one; `malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -192,7 +192,7 @@ pub async fn create_seller(
 
 async fn edit(
     app: &App,
-    caller: &authenticate::Authenticated,
+    caller: &authenticator::Authenticated,
     status: StatusCode,
     edit: Edit,
 ) -> Result<Response, ApiError> {

@@ -39,7 +39,7 @@ impl FromFields for ReauthenticateBody {
     responses(
         (status = 200, description = "The session, as `GET /session` has it", body = WithToken<SessionBody>),
         (status = 400, description = "`malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`wrong_password`, `cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
@@ -60,6 +60,6 @@ pub async fn reauthenticate(
     })?;
     tracing::info!(event = "reauthenticated", user_id = %caller.session.user_id, session_id = %changed.session.id);
     // Who came by a secret that was replaced already keeps it, and what the password did is for its successor.
-    let is_fresh = changed.secret.is_some();
+    let is_fresh = changed.is_renewed;
     Ok(hand_out_changed(&app, SessionBody::new(&changed.session, is_fresh), &changed))
 }

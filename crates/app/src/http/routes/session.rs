@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
-use markt_domain::use_cases::authenticate::Activity;
+use markt_domain::ports::authenticator::Activity;
 
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
@@ -46,7 +46,7 @@ impl FromRequestParts<App> for Polling {
     responses(
         (status = 200, description = "The session", body = SessionBody),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 422, description = "`validation_failed`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),

@@ -10,7 +10,7 @@ use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::openapi::BASE_PATH;
-use crate::http::representation::{RoleName, UserBody};
+use crate::http::representation::{RoleName, UserBody, WithToken};
 
 /// The role before and after.
 #[derive(Serialize, ToSchema)]
@@ -26,14 +26,15 @@ pub struct SwitchedBody<'a> {
 
 /// Act in the other role, on this device.
 ///
-/// A cookie session has a new secret then; a bearer session keeps its own.
+/// A cookie session has a new secret then; a bearer session keeps its own. Where the service works by tokens, there is a new
+/// access token.
 #[utoipa::path(
     post, path = "/users/switch-role", context_path = BASE_PATH, tag = "users", operation_id = "switch_role",
     security(("cookie" = []), ("bearer" = [])),
     responses(
-        (status = 200, description = "Switched", body = SwitchedBody),
+        (status = 200, description = "Switched", body = WithToken<SwitchedBody>),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 403, description = "`role_unavailable`, `cross_origin_refused`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),

@@ -24,7 +24,7 @@ use crate::http::openapi::BASE_PATH;
             ("X-Auth-Fresh" = String, description = "`true` if the password was given recently, else `false`"),
         )),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
-        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
     )

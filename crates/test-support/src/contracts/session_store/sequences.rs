@@ -9,7 +9,7 @@ use markt_domain::Timestamp;
 use markt_domain::client::Client;
 use markt_domain::ports::session_store::{Change, Creation, Revision, StoredSession};
 use markt_domain::role::Role;
-use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
+use markt_domain::session::{Ending, RefreshChain, Session, SessionFamily, SessionId};
 use markt_domain::user::{SessionEpoch, UserId, UserState};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -205,6 +205,9 @@ impl<'a> Case<'a> {
             authenticated_at: self.now,
             remember: !present.remember,
             client: Client { user_agent: format!("{} \"é", self.now), ..present.client },
+            refresh: present.refresh.map_or(Some(RefreshChain::begun_at(self.now)), |chain| {
+                (chain.generation < 3).then(|| chain.next(self.now))
+            }),
             ..present
         };
         let change = self.fixture.store().update(&changed, revision).await.unwrap();

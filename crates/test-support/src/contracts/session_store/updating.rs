@@ -6,7 +6,7 @@ use std::time::Duration;
 use markt_domain::client::Client;
 use markt_domain::ports::session_store::{Change, Revision, SessionStore, StoredSession};
 use markt_domain::role::Role;
-use markt_domain::session::{Ending, Session, SessionId, Transport};
+use markt_domain::session::{Ending, RefreshChain, Session, SessionId, Transport};
 
 use super::support::{
     Fixture, all_at_once, at_once, change_user, create, end_epoch, ending, fall_back, find, found, listed, log_out,
@@ -26,6 +26,7 @@ pub async fn an_update_replaces_the_session_whole(fixture: Fixture<'_>) {
         transport: Transport::Bearer,
         client: Client::new("2001:db8::1".parse().unwrap(), "\"},é"),
         idle_expires_at: later(3600),
+        refresh: Some(RefreshChain { generation: u32::MAX, since: later(62) }),
         ..session
     };
     assert_eq!(fixture.store().update(&changed, before.revision).await.unwrap(), Change::Made);

@@ -1,78 +1,23 @@
-//! Tells whose session a request belongs to.
+//! By a session: the secret that a request brings finds it in the store.
 
-use std::ops::Deref;
 use std::sync::Arc;
+
+use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::accounts::{Accounts, KnownAccount};
 use crate::binding::{Binding, MismatchReaction};
 use crate::client::Client;
 use crate::ports::StoreError;
+use crate::ports::authenticator::{
+    Activity, AuthenticateError, Authenticated, Authenticator, Credentials, FoundSession, HandedOut, Revocation,
+};
 use crate::ports::clock::Clock;
 use crate::ports::session_store::{SessionStore, StoredSession};
 use crate::session::{Ending, Session, SessionId, SessionPolicy, SessionSecret};
 
-/// A session as it was found, shared with whoever remembers it.
-#[derive(Clone, Debug)]
-pub struct FoundSession(Arc<StoredSession>);
-
-impl Deref for FoundSession {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.0.session
-    }
-}
-
-/// A caller who is logged in.
-#[derive(Clone, Debug)]
-pub struct Authenticated {
-    /// The session that the request belongs to.
-    pub session: FoundSession,
-    /// Whose session it is.
-    pub account: Arc<KnownAccount>,
-    /// Whether the caller gave the password recently enough for what needs that.
-    pub is_fresh: bool,
-    /// Whether the caller's secret was replaced by another meanwhile: it is honoured, for requests under way, but
-    /// neither keeps the session alive nor is replaced again.
-    pub by_former_secret: bool,
-    /// Which of the secrets opened the session: its place among those presented.
-    pub secret: usize,
-    /// Whether it was written down that the session was used, so that it lives longer from now on.
-    pub was_touched: bool,
-}
-
-/// What a request means for its session's idle timeout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// The session is used.
-    Use,
-    /// It is only looked at, as by a page that polls: it goes on running out.
-    Look,
-}
-
-/// Why a caller is not let in.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthenticateError {
-    /// No secret, or none that opens a session.
-    #[error("not logged in")]
-    NotAuthenticated,
-    /// The session ran out.
-    #[error("the session has expired")]
-    SessionExpired,
-    /// The session was ended: by its user, or with the user's account.
-    #[error("the session was revoked")]
-    SessionRevoked,
-    /// Secrets of two different sessions, both valid: nobody can say who is asking.
-    #[error("two valid secrets of different sessions")]
-    AmbiguousCredentials,
-    /// It can't be told now.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Authenticates requests.
-pub struct Authenticate {
+/// Knows callers by the sessions that their secrets open. A session that ends is dead at once.
+pub struct BySession {
     /// Where sessions are kept.
     pub sessions: Arc<dyn SessionStore>,
     /// Whose they are.
@@ -92,48 +37,7 @@ struct Opened {
     secret: usize,
 }
 
-impl Authenticate {
-    /// Finds the session that these secrets open; one valid session among them counts. Without a secret no store is
-    /// asked.
-    ///
-    /// # Errors
-    /// Says why the caller is not let in, or that it can't be told.
-    pub async fn by_secrets(
-        &self,
-        secrets: &[SessionSecret],
-        client: &Client,
-        activity: Activity,
-    ) -> Result<Authenticated, AuthenticateError> {
-        let now = self.clock.now();
-        match self.recall(secrets, client, activity, now) {
-            Some(caller) => Ok(caller),
-            // In a box of its own, so that requests that needn't wait don't carry about what others need for it.
-            None => Box::pin(self.look_up(secrets, client, activity, now)).await,
-        }
-    }
-
-    /// The caller, if all that it takes to let them in is in memory, and nothing has to be done about it.
-    fn recall(
-        &self,
-        secrets: &[SessionSecret],
-        client: &Client,
-        activity: Activity,
-        now: Timestamp,
-    ) -> Option<Authenticated> {
-        let [secret] = secrets else { return None };
-        let stored = self.sessions.peek(&secret.id())?;
-        let session = &stored.session;
-        let account = self.accounts.peek(&session.user_id, stored.user_version, now)?;
-        let is_admitted = !session.is_expired(now) && account.user().is_active && account.state.admits(session);
-        let is_touched = activity == Activity::Use && self.policy.is_touch_due(session, now);
-        if !is_admitted || is_touched || self.binding.mismatch(&session.client, client).is_some() {
-            return None;
-        }
-        let is_fresh = self.is_fresh(&stored, now);
-        let session = FoundSession(stored);
-        Some(Authenticated { session, account, is_fresh, by_former_secret: false, secret: 0, was_touched: false })
-    }
-
+impl BySession {
     async fn look_up(
         &self,
         secrets: &[SessionSecret],
@@ -169,19 +73,9 @@ impl Authenticate {
             session: FoundSession(stored),
             account,
             is_fresh,
-            secret,
+            secret: Some(secret),
             was_touched,
         })
-    }
-
-    /// Whether there still is a session with this very id: it has neither ended nor been rotated since it was found. If it
-    /// can't be told, there is none to rely on.
-    pub async fn is_current(&self, id: &SessionId) -> bool {
-        let is_current = |stored: &StoredSession| stored.session.id == *id;
-        match self.sessions.peek(id) {
-            Some(stored) => is_current(&stored),
-            None => self.sessions.find(id).await.is_ok_and(|found| found.as_ref().is_some_and(is_current)),
-        }
     }
 
     /// A secret that was replaced because the password was given doesn't profit by it.
@@ -287,6 +181,51 @@ impl Authenticate {
                 Ok((opened, false))
             }
         }
+    }
+}
+
+#[async_trait]
+impl Authenticator for BySession {
+    /// A session that is in memory, if that is all that it takes to let its caller in.
+    fn recall(&self, presented: &Credentials<'_>, client: &Client, activity: Activity) -> Option<Authenticated> {
+        let [secret] = presented.secrets else { return None };
+        let now = self.clock.now();
+        let stored = self.sessions.peek(&secret.id())?;
+        let session = &stored.session;
+        let account = self.accounts.peek(&session.user_id, stored.user_version, now)?;
+        let is_admitted = !session.is_expired(now) && account.user().is_active && account.state.admits(session);
+        let is_touched = activity == Activity::Use && self.policy.is_touch_due(session, now);
+        if !is_admitted || is_touched || self.binding.mismatch(&session.client, client).is_some() {
+            return None;
+        }
+        let is_fresh = self.is_fresh(&stored, now);
+        let session = FoundSession(stored);
+        Some(Authenticated { session, account, is_fresh, by_former_secret: false, secret: Some(0), was_touched: false })
+    }
+
+    async fn authenticate(
+        &self,
+        presented: &Credentials<'_>,
+        client: &Client,
+        activity: Activity,
+    ) -> Result<Authenticated, AuthenticateError> {
+        self.look_up(presented.secrets, client, activity, self.clock.now()).await
+    }
+
+    async fn is_current(&self, id: &SessionId) -> bool {
+        let is_current = |stored: &StoredSession| stored.session.id == *id;
+        match self.sessions.peek(id) {
+            Some(stored) => is_current(&stored),
+            None => self.sessions.find(id).await.is_ok_and(|found| found.as_ref().is_some_and(is_current)),
+        }
+    }
+
+    fn hand_out(&self, _: &Session, secret: SessionSecret) -> Result<HandedOut, StoreError> {
+        Ok(HandedOut::Secret(secret))
+    }
+
+    fn revocation(&self) -> Revocation {
+        Revocation::Immediate
     }
 }
 

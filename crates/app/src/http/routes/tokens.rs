@@ -1,0 +1,93 @@
+//! `POST /auth/refresh` and `GET /.well-known/jwks.json`: what there is where the service works by tokens.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::header::CONTENT_TYPE;
+use markt_domain::tokens::Token;
+use utoipa::ToSchema;
+
+use crate::http::App;
+use crate::http::body::Json;
+use crate::http::error::{ApiError, ErrorBody, ErrorType};
+use crate::http::fields::{Fields, FromFields, token};
+use crate::http::openapi::BASE_PATH;
+use crate::http::representation::TokensBody;
+
+/// A refresh token.
+#[derive(ToSchema)]
+pub struct RefreshBody {
+    #[schema(value_type = String)]
+    refresh_token: Token,
+}
+
+impl FromFields for RefreshBody {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { refresh_token: fields.required("refresh_token", token)? })
+    }
+}
+
+/// Get new tokens.
+///
+/// The refresh token is replaced by the next. It gets the same answer for a moment (`session.rotation_grace`); if it comes
+/// again later, its session ends, since it may have been stolen.
+#[utoipa::path(
+    post, path = "/auth/refresh", context_path = BASE_PATH, tag = "tokens", operation_id = "refresh",
+    request_body = RefreshBody,
+    responses(
+        (status = 200, description = "New tokens", body = TokensBody),
+        (status = 400, description = "`malformed_body`, `bad_request`", body = ErrorBody),
+        (status = 401, description = "`invalid_token`", body = ErrorBody),
+        (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
+        (status = 404, description = "`not_found`: the service doesn't work by tokens", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 413, description = "`body_too_large`", body = ErrorBody),
+        (status = 415, description = "`unsupported_media_type`", body = ErrorBody),
+        (status = 422, description = "`validation_failed`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn refresh(State(app): State<App>, Json(body): Json<RefreshBody>) -> Result<Response, ApiError> {
+    let refresh = app.refresh_tokens.as_ref().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
+    let tokens = refresh.execute(body.refresh_token.expose()).await?;
+    Ok(axum::Json(TokensBody::new(&tokens)).into_response())
+}
+
+/// Public keys (RFC 7517).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is written where the keys are")]
+pub struct JwksBody {
+    keys: Vec<JwkBody>,
+}
+
+/// A public key for EdDSA (RFC 8037).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is written where the keys are")]
+struct JwkBody {
+    #[schema(example = "OKP")]
+    kty: &'static str,
+    #[schema(example = "Ed25519")]
+    crv: &'static str,
+    #[schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")]
+    x: &'static str,
+    #[schema(example = "sig")]
+    r#use: &'static str,
+    #[schema(example = "EdDSA")]
+    alg: &'static str,
+    /// The name that tokens give it.
+    #[schema(example = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")]
+    kid: &'static str,
+}
+
+/// The public keys by which others can verify access tokens (RFC 7517).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "tokens", operation_id = "jwks",
+    responses(
+        (status = 200, description = "The keys", body = JwksBody),
+        (status = 404, description = "`not_found`: tokens aren't signed with EdDSA here", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+    )
+)]
+pub async fn jwks(State(app): State<App>) -> Result<Response, ApiError> {
+    let keys = app.jwks.clone().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
+    Ok(([(CONTENT_TYPE, "application/json")], keys).into_response())
+}

@@ -1,0 +1,5 @@
+//! Tells who is calling: the two ways to know, behind one port
+//! ([`Authenticator`](crate::ports::authenticator::Authenticator)).
+
+pub mod by_session;
+pub mod by_token;
