@@ -13,9 +13,12 @@ use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::{Rate, RateLimiter};
 use markt_domain::ports::session_store::SessionStore;
-use markt_domain::ports::token_signer::TokenSigner;
+use markt_domain::ports::spent_tokens::SpentTokens;
+use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
+use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::SessionPolicy;
+use markt_domain::use_cases::authenticate::by_either::ByEither;
 use markt_domain::use_cases::authenticate::by_session::BySession;
 use markt_domain::use_cases::authenticate::by_token::{ByToken, TokenPolicy};
 use markt_domain::use_cases::change_password::ChangePassword;
@@ -24,6 +27,7 @@ use markt_domain::use_cases::confirm_password::ConfirmPassword;
 use markt_domain::use_cases::devices::Devices;
 use markt_domain::use_cases::edit_profile::EditProfile;
 use markt_domain::use_cases::end_others::EndOthers;
+use markt_domain::use_cases::exchange_token::ExchangeToken;
 use markt_domain::use_cases::issue_session::IssueSession;
 use markt_domain::use_cases::log_in::LogIn;
 use markt_domain::use_cases::log_out::LogOut;
@@ -60,18 +64,26 @@ pub struct Parts {
     pub devices: Arc<dyn DeviceRecognizer>,
     /// What signs tokens, if the service works by them.
     pub signer: Option<Arc<dyn TokenSigner>>,
+    /// What verifies those of the system that this service takes the place of, if there are any.
+    pub legacy: Option<Arc<dyn TokenVerifier>>,
+    /// What counts requests that come with tokens.
+    pub token_uses: Arc<dyn TokenUses>,
+    /// Where it is remembered which tokens were exchanged for sessions.
+    pub spent: Arc<dyn SpentTokens>,
 }
 
 /// Puts the use cases together.
 #[must_use]
 pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
     let Surroundings { clock, entropy } = surroundings.clone();
-    let Parts { users, sessions, codes, limiter, hasher, mailer, devices, signer } = parts;
+    let Parts { users, sessions, codes, limiter, hasher, mailer, devices, signer, legacy, token_uses, spent } = parts;
     let policy = session_policy(config);
     let accounts = Arc::new(accounts(&config.session, Arc::clone(&users), Arc::clone(&clock)));
     let by_token = signer.map(|signer| {
         Arc::new(ByToken {
             signer,
+            legacy,
+            uses: (config.auth.mode == AuthMode::Dual).then_some(token_uses),
             sessions: config.jwt.denylist.then(|| Arc::clone(&sessions)),
             accounts: Arc::clone(&accounts),
             clock: Arc::clone(&clock),
@@ -79,17 +91,19 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             policy: token_policy(config),
         })
     });
-    let authenticator: Arc<dyn Authenticator> = match &by_token {
-        Some(by_token) => Arc::clone(by_token) as _,
-        None => Arc::new(BySession {
-            sessions: Arc::clone(&sessions),
-            accounts: Arc::clone(&accounts),
-            clock: Arc::clone(&clock),
-            policy,
-            binding: binding(&config.session, Arc::clone(&devices)),
-        }),
+    let by_session = Arc::new(BySession {
+        sessions: Arc::clone(&sessions),
+        accounts: Arc::clone(&accounts),
+        clock: Arc::clone(&clock),
+        policy,
+        binding: binding(&config.session, Arc::clone(&devices)),
+    });
+    let authenticator: Arc<dyn Authenticator> = match (config.auth.mode, &by_token) {
+        (AuthMode::Session, _) | (_, None) => by_session,
+        (AuthMode::Jwt, Some(by_token)) => Arc::clone(by_token) as _,
+        (AuthMode::Dual, Some(by_token)) => Arc::new(ByEither { sessions: by_session, tokens: Arc::clone(by_token) }),
     };
-    let refresh_tokens = by_token.map(|issuer| {
+    let refresh_tokens = by_token.clone().map(|issuer| {
         Arc::new(RefreshTokens {
             sessions: Arc::clone(&sessions),
             accounts: Arc::clone(&accounts),
@@ -105,6 +119,16 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         Arc::clone(&entropy),
         policy,
     ));
+    let exchange_token = by_token.filter(|_| config.auth.mode == AuthMode::Dual).map(|tokens| {
+        Arc::new(ExchangeToken {
+            tokens,
+            spent,
+            users: Arc::clone(&users),
+            sessions: Arc::clone(&sessions),
+            issue: Arc::clone(&issue),
+            clock: Arc::clone(&clock),
+        })
+    });
     let rotation = Arc::new(RotateSession {
         sessions: Arc::clone(&sessions),
         authenticator: Arc::clone(&authenticator),
@@ -161,6 +185,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             policy,
             recognizer: devices,
         }),
+        exchange_token,
         edit_profile: Arc::new(EditProfile {
             users: Arc::clone(&users),
             sessions: Arc::clone(&sessions),

@@ -10,4 +10,5 @@ mod revocation;
 mod serving;
 pub mod system;
 mod telemetry;
+mod token_requests;
 pub mod wiring;

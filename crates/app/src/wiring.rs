@@ -14,26 +14,30 @@ use markt_devices::Recognizer;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
+use markt_domain::ports::device_recognizer::DeviceRecognizer;
 use markt_domain::ports::entropy::Entropy;
 use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
-use markt_domain::ports::token_signer::TokenSigner;
+use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
-use markt_seaorm::{Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore};
+use markt_seaorm::{
+    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens, SeaOrmUserStore,
+};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
 use crate::assembly::{Parts, assemble};
-use crate::config::values::{Environment, MailTransport};
+use crate::config::values::{AuthMode, Environment, MailTransport};
 use crate::config::{self, Config};
 use crate::http::UseCases;
 use crate::http::health::Dependency;
+use crate::token_requests::LegacyTokenRequests;
 use near_cache::{NearSessions, near_sessions, settling_time};
 
 /// How often expired sessions and codes are deleted from the database, and how many at a time.
@@ -182,6 +186,7 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
     let Stores { users, sessions, codes, limiter, mut dependencies, database, redis, sweeper } = stores;
     let mut background: Vec<_> = sweeper.map(tokio::spawn).into_iter().collect();
+    background.push(tokio::spawn(sweep_spent_tokens(database.clone(), Arc::clone(&surroundings.clock))));
     let mut metrics = Registry::default();
     let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
         Some(NearSessions { sessions, revocation_time, upkeep, flush }) => {
@@ -194,17 +199,26 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         }
         None => (sessions, None),
     };
+    let devices: Arc<dyn DeviceRecognizer> = Arc::new(Recognizer::new()?);
     let signer = token_signer::open(config, surroundings)?;
+    let legacy = token_signer::open_legacy(config)?;
+    let token_uses = LegacyTokenRequests::new(Arc::clone(&devices));
+    if config.auth.mode == AuthMode::Dual {
+        token_uses.register(&mut metrics);
+    }
     let jwks = signer.as_ref().and_then(|signer| signer.jwks()).map(|keys| keys.to_json().into());
     let parts = Parts {
         signer: signer.map(|signer| signer as Arc<dyn TokenSigner>),
+        legacy: legacy.map(|legacy| legacy as Arc<dyn TokenVerifier>),
+        token_uses: Arc::new(token_uses),
+        spent: Arc::new(SeaOrmSpentTokens::new(database.clone())),
         users: Arc::clone(&users),
         sessions,
         codes,
         limiter,
         hasher: Arc::clone(&hasher),
         mailer: Arc::clone(&outbox) as Arc<dyn Mailer>,
-        devices: Arc::new(Recognizer::new()?),
+        devices,
     };
     let use_cases = assemble(config, surroundings, parts);
     let resources = Resources { database, redis, outbox, flush, background };
@@ -356,6 +370,17 @@ async fn sweep(
                 Ok(deleted) => tracing::debug!(deleted, "expired rows deleted"),
                 Err(error) => tracing::warn!(%error, "expired rows not deleted"),
             }
+        }
+    }
+}
+
+async fn sweep_spent_tokens(database: Database, clock: Arc<dyn Clock>) {
+    let (pause, batch) = SWEEP;
+    let spent = SeaOrmSpentTokens::new(database);
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Err(error) = spent.delete_expired(clock.now(), batch).await {
+            tracing::warn!(%error, "expired rows not deleted");
         }
     }
 }

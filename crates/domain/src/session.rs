@@ -194,8 +194,10 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it was last used; may lag.
     pub last_activity: Timestamp,
-    /// When the password was last given.
+    /// When the user was last authenticated.
     pub authenticated_at: Timestamp,
+    /// Whether that was by the password. If it was by a token that was exchanged for the session, it isn't fresh.
+    pub password_given: bool,
     /// Whether it outlives the browser.
     pub remember: bool,
     /// How the client keeps the secret.
@@ -382,7 +384,7 @@ impl SessionPolicy {
     /// Whether the password was given recently enough for what needs that.
     #[must_use]
     pub fn is_fresh(&self, session: &Session, now: Timestamp) -> bool {
-        now.since(session.authenticated_at) < self.fresh_for
+        session.password_given && now.since(session.authenticated_at) < self.fresh_for
     }
 }
 

@@ -37,6 +37,26 @@ impl fmt::Debug for Token {
     }
 }
 
+/// Who issued a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// This service.
+    Own,
+    /// The system that it takes the place of.
+    Legacy,
+}
+
+impl Origin {
+    /// Its name in metrics and in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Legacy => "legacy",
+        }
+    }
+}
+
 /// What an access token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessClaims {

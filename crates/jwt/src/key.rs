@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _};
-use ed25519_dalek::{SigningKey as Ed25519Key, VerifyingKey};
+use ed25519_dalek::{SigningKey as Ed25519Key, VerifyingKey as Ed25519PublicKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use markt_domain::digest::Digest;
 use markt_domain::ports::entropy::Entropy;
@@ -63,10 +63,12 @@ impl SigningKey {
         }
     }
 
-    pub(crate) const fn algorithm(&self) -> Algorithm {
+    /// What verifies the tokens.
+    #[must_use]
+    pub fn verifying(&self) -> VerifyingKey {
         match self {
-            Self::Hs256(_) => Algorithm::HS256,
-            Self::EdDsa(_) => Algorithm::EdDSA,
+            Self::Hs256(secret) => VerifyingKey::Hs256(secret.clone()),
+            Self::EdDsa(key) => VerifyingKey::EdDsa(PublicKey(key.verifying_key())),
         }
     }
 
@@ -79,11 +81,44 @@ impl SigningKey {
             }
         }
     }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hs256(_) => "Hs256(…)",
+            Self::EdDsa(_) => "EdDsa(…)",
+        })
+    }
+}
+
+/// What tokens are verified by. Never shown.
+#[derive(Clone)]
+pub enum VerifyingKey {
+    /// A secret, for HS256.
+    Hs256(Zeroizing<Vec<u8>>),
+    /// A public key, for EdDSA.
+    EdDsa(PublicKey),
+}
+
+impl VerifyingKey {
+    /// A secret, for HS256.
+    #[must_use]
+    pub fn secret(secret: &str) -> Self {
+        Self::Hs256(Zeroizing::new(secret.as_bytes().to_vec()))
+    }
+
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Hs256(_) => Algorithm::HS256,
+            Self::EdDsa(_) => Algorithm::EdDSA,
+        }
+    }
 
     pub(crate) fn decoding(&self) -> DecodingKey {
         match self {
             Self::Hs256(secret) => DecodingKey::from_secret(secret),
-            Self::EdDsa(key) => DecodingKey::from_ed_der(key.verifying_key().as_bytes()),
+            Self::EdDsa(key) => DecodingKey::from_ed_der(key.0.as_bytes()),
         }
     }
 
@@ -91,12 +126,12 @@ impl SigningKey {
     pub(crate) fn jwk(&self) -> Option<Jwk> {
         match self {
             Self::Hs256(_) => None,
-            Self::EdDsa(key) => Some(Jwk::new(&key.verifying_key())),
+            Self::EdDsa(key) => Some(Jwk::new(&key.0)),
         }
     }
 }
 
-impl fmt::Debug for SigningKey {
+impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Hs256(_) => "Hs256(…)",
@@ -117,7 +152,7 @@ pub fn generate_key(entropy: &dyn Entropy) -> Result<Zeroizing<String>, KeyError
 
 /// A public key.
 #[derive(Clone, Debug)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey(Ed25519PublicKey);
 
 impl PublicKey {
     /// A public key in PEM.
@@ -125,7 +160,7 @@ impl PublicKey {
     /// # Errors
     /// If it is none.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        VerifyingKey::from_public_key_pem(pem).map(Self).map_err(|_| KeyError::NotAPublicKey)
+        Ed25519PublicKey::from_public_key_pem(pem).map(Self).map_err(|_| KeyError::NotAPublicKey)
     }
 }
 
@@ -158,7 +193,7 @@ pub(crate) struct Jwk {
 
 impl Jwk {
     /// Its id is its thumbprint (RFC 7638; RFC 8037, appendix A.3), so that it is the same wherever it comes from.
-    fn new(key: &VerifyingKey) -> Self {
+    fn new(key: &Ed25519PublicKey) -> Self {
         let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
         let thumbprint = Digest::of(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes());
         let kid = URL_SAFE_NO_PAD.encode(thumbprint.as_bytes());
@@ -176,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_published_key_is_that_of_rfc_8037() {
-        let jwk = SigningKey::from_pem(PRIVATE).unwrap().jwk().unwrap();
+        let jwk = SigningKey::from_pem(PRIVATE).unwrap().verifying().jwk().unwrap();
         assert_eq!(
             serde_json::to_value(&jwk).unwrap(),
             serde_json::json!({
@@ -189,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_published() {
-        assert!(SigningKey::secret("geheim").jwk().is_none());
+        assert!(SigningKey::secret("geheim").verifying().jwk().is_none());
     }
 
     #[test]

@@ -9,8 +9,8 @@ mod claims;
 mod key;
 mod signer;
 
-pub use key::{Jwks, KeyError, PublicKey, SigningKey, generate_key};
-pub use signer::{JwtSigner, Parties};
+pub use key::{Jwks, KeyError, PublicKey, SigningKey, VerifyingKey, generate_key};
+pub use signer::{JwtSigner, JwtVerifier, Parties};
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN: usize = 8 * 1024;

@@ -4,12 +4,12 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
-use markt_domain::ports::token_signer::TokenSigner;
+use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
 use markt_domain::tokens::{AccessClaims, InvalidToken, RefreshClaims, Token};
 
 use crate::MAX_TOKEN;
 use crate::claims::{Issued, Presented};
-use crate::key::{Jwks, KeyError, SigningKey};
+use crate::key::{Jwks, KeyError, SigningKey, VerifyingKey};
 
 /// Who issues tokens, and for whom. What is given stands in each token, and has to stand in each that is accepted.
 #[derive(Clone, Debug, Default)]
@@ -20,12 +20,45 @@ pub struct Parties {
     pub audience: Option<String>,
 }
 
+/// Verifies tokens that were signed with a key.
+pub struct JwtVerifier {
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+impl JwtVerifier {
+    /// A verifier by this key, of tokens between these parties.
+    #[must_use]
+    pub fn new(key: &VerifyingKey, parties: &Parties) -> Self {
+        Self { decoding: key.decoding(), validation: validation(key.algorithm(), parties) }
+    }
+
+    fn verify(&self, text: &str) -> Result<Presented, InvalidToken> {
+        if text.len() > MAX_TOKEN {
+            return Err(InvalidToken::Foreign);
+        }
+        let TokenData { header, claims } = jsonwebtoken::decode::<Presented>(text, &self.decoding, &self.validation)
+            .map_err(|error| match error.kind() {
+                // Of the claims, if the header could be read.
+                ErrorKind::Json(_) if jsonwebtoken::decode_header(text).is_ok() => InvalidToken::Absurd,
+                _ => InvalidToken::Foreign,
+            })?;
+        // RFC 7515, 4.1.11.
+        if header.crit.is_some() { Err(InvalidToken::Foreign) } else { Ok(claims) }
+    }
+}
+
+impl TokenVerifier for JwtVerifier {
+    fn read_access(&self, text: &str, now: Timestamp) -> Result<AccessClaims, InvalidToken> {
+        self.verify(text)?.into_access(now)
+    }
+}
+
 /// Signs tokens with a key, and verifies those that were signed with it.
 pub struct JwtSigner {
     header: Header,
     encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
+    verifier: JwtVerifier,
     parties: Parties,
     jwks: Option<Jwks>,
 }
@@ -36,14 +69,14 @@ impl JwtSigner {
     /// # Errors
     /// If nothing can be signed with it.
     pub fn new(key: &SigningKey, parties: Parties) -> Result<Self, KeyError> {
-        let jwk = key.jwk();
-        let mut header = Header::new(key.algorithm());
+        let verifying = key.verifying();
+        let jwk = verifying.jwk();
+        let mut header = Header::new(verifying.algorithm());
         header.kid = jwk.as_ref().map(|jwk| jwk.kid.clone());
         let signer = Self {
             header,
             encoding: key.encoding()?,
-            decoding: key.decoding(),
-            validation: validation(key.algorithm(), &parties),
+            verifier: JwtVerifier::new(&verifying, &parties),
             parties,
             jwks: jwk.map(|jwk| Jwks { keys: vec![jwk] }),
         };
@@ -62,19 +95,11 @@ impl JwtSigner {
         let signed = jsonwebtoken::encode(&self.header, claims, &self.encoding);
         signed.map(Token::new).map_err(|error| StoreError::unreadable("sign token", error))
     }
+}
 
-    fn verify(&self, text: &str) -> Result<Presented, InvalidToken> {
-        if text.len() > MAX_TOKEN {
-            return Err(InvalidToken::Foreign);
-        }
-        let TokenData { header, claims } = jsonwebtoken::decode::<Presented>(text, &self.decoding, &self.validation)
-            .map_err(|error| match error.kind() {
-                // Of the claims, if the header could be read.
-                ErrorKind::Json(_) if jsonwebtoken::decode_header(text).is_ok() => InvalidToken::Absurd,
-                _ => InvalidToken::Foreign,
-            })?;
-        // RFC 7515, 4.1.11.
-        if header.crit.is_some() { Err(InvalidToken::Foreign) } else { Ok(claims) }
+impl TokenVerifier for JwtSigner {
+    fn read_access(&self, text: &str, now: Timestamp) -> Result<AccessClaims, InvalidToken> {
+        self.verifier.read_access(text, now)
     }
 }
 
@@ -87,12 +112,8 @@ impl TokenSigner for JwtSigner {
         self.sign(&Issued::refresh(claims, &self.parties))
     }
 
-    fn read_access(&self, text: &str, now: Timestamp) -> Result<AccessClaims, InvalidToken> {
-        self.verify(text)?.into_access(now)
-    }
-
     fn read_refresh(&self, text: &str, now: Timestamp) -> Result<RefreshClaims, InvalidToken> {
-        self.verify(text)?.into_refresh(now)
+        self.verifier.verify(text)?.into_refresh(now)
     }
 }
 

@@ -11,7 +11,8 @@
 //! `user_version` at the end. So these keep their places, and there is no white space. Fields that aren't known are
 //! ignored, so that a new one can be added (in the middle) while processes of the old version still run. `family`
 //! is there once the session was rotated: before, it is the beginning of the id. `refresh` (`{"generation":2,"since":"…"}`,
-//! before `idle_expires_at`) is there where the client holds tokens. `revision` is missing from sessions that an older
+//! before `idle_expires_at`) is there where the client holds tokens, `"password_given":false` (after `authenticated_at`)
+//! where the session was exchanged for a token. `revision` is missing from sessions that an older
 //! version wrote, and 0 then.
 //!
 //! An id that was rotated away leads to its successor:
@@ -44,6 +45,8 @@ struct Record<'a> {
     user_agent: Cow<'a, str>,
     created_at: Timestamp,
     authenticated_at: Timestamp,
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    password_given: bool,
     remember: bool,
     #[serde(with = "as_text")]
     transport: markt_domain::session::Transport,
@@ -97,6 +100,7 @@ pub(crate) fn head(session: &Session, revision: Revision) -> Result<String, serd
         user_agent: session.client.user_agent.as_str().into(),
         created_at: session.created_at,
         authenticated_at: session.authenticated_at,
+        password_given: session.password_given,
         remember: session.remember,
         transport: session.transport,
         refresh: session.refresh.map(|RefreshChain { generation, since }| Refresh { generation, since }),
@@ -160,6 +164,7 @@ impl Record<'_> {
                 created_at: self.created_at,
                 last_activity: self.last_activity,
                 authenticated_at: self.authenticated_at,
+                password_given: self.password_given,
                 remember: self.remember,
                 transport: self.transport,
                 client,
@@ -172,6 +177,10 @@ impl Record<'_> {
             honoured_until: None,
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// For values that stand in JSON as the text that they are written as anywhere.

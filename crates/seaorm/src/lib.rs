@@ -1,8 +1,8 @@
 //! Users, sessions, codes and limits in SQLite or PostgreSQL.
 //!
-//! One [`Database`] is connected at the start; [`SeaOrmUserStore`], [`SeaOrmSessionStore`], [`SeaOrmCodeStore`] and
-//! [`SeaOrmRateLimiter`] are handles on it, cheap to clone. Users live in the tables of the Markt application, which are taken over as they are;
-//! what is this service's own has the prefix `auth_` (see [`migrate`]).
+//! One [`Database`] is connected at the start; [`SeaOrmUserStore`], [`SeaOrmSessionStore`], [`SeaOrmCodeStore`],
+//! [`SeaOrmRateLimiter`] and [`SeaOrmSpentTokens`] are handles on it, cheap to clone. Users live in the tables of the Markt
+//! application, which are taken over as they are; what is this service's own has the prefix `auth_` (see [`migrate`]).
 //!
 //! Everything but [`migrate`] is bounded in time: a database that is gone or frozen is *unavailable* within two
 //! seconds (five with SQLite, where only a long queue of writers can take that long).
@@ -15,6 +15,7 @@ mod invalidations;
 mod migrations;
 mod rate_limiter;
 mod session_store;
+mod spent_tokens;
 #[cfg(test)]
 mod statements;
 mod sweeper;
@@ -27,4 +28,5 @@ pub use invalidations::SqliteInvalidations;
 pub use migrations::{MigrateError, migrate, pending_migrations};
 pub use rate_limiter::SeaOrmRateLimiter;
 pub use session_store::SeaOrmSessionStore;
+pub use spent_tokens::SeaOrmSpentTokens;
 pub use user_store::SeaOrmUserStore;

@@ -35,6 +35,11 @@ pub(crate) async fn sweep_limits(database: &Database, now_in_microseconds: i64, 
     sweep(database, "sweep limits", &LIMITS, now_in_microseconds, batch).await
 }
 
+/// Spent tokens that are void anyway.
+pub(crate) async fn sweep_spent_tokens(database: &Database, now: Timestamp, batch: u64) -> Result<u64, StoreError> {
+    sweep(database, "sweep spent tokens", &SPENT_TOKENS, now.unix_milliseconds(), batch).await
+}
+
 struct Swept {
     table: &'static str,
     key: &'static str,
@@ -45,6 +50,7 @@ const SESSIONS: Swept = Swept { table: "auth_sessions", key: "id", expiry: "idle
 const ENDED_SESSIONS: Swept = Swept { table: "auth_ended_sessions", key: "id", expiry: "ended_at" };
 const ALIASES: Swept = Swept { table: "auth_session_aliases", key: "id", expiry: "honoured_until" };
 const CODES: Swept = Swept { table: "auth_codes", key: "user_id, purpose", expiry: "expires_at" };
+const SPENT_TOKENS: Swept = Swept { table: "auth_spent_tokens", key: "id", expiry: "expires_at" };
 const LIMITS: Swept = Swept { table: "auth_limits", key: "key", expiry: "tat" };
 
 async fn sweep(

@@ -39,6 +39,7 @@ pub fn session(user: &UserId) -> Session {
         created_at: now,
         last_activity: now,
         authenticated_at: now,
+        password_given: true,
         remember: true,
         transport: Transport::Cookie,
         client: Client::new("192.0.2.7".parse().unwrap(), "Mozilla/5.0 \"quoted\" \\ 日本語"),

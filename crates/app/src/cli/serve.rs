@@ -13,7 +13,7 @@ use crate::demo;
 use crate::wiring::Surroundings;
 
 /// Keys that are read and checked, but that nothing depends on yet.
-const WITHOUT_EFFECT: [&str; 2] = ["jwt.legacy.", "telemetry.otlp_"];
+const WITHOUT_EFFECT: [&str; 1] = ["telemetry.otlp_"];
 
 /// Serves until the process is told to end.
 pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool) -> Outcome {
@@ -44,12 +44,15 @@ fn warn_of_keys_without_effect(config: &Config) {
     for shown in set().filter(|shown| WITHOUT_EFFECT.iter().any(|prefix| shown.key.starts_with(prefix))) {
         tracing::warn!(key = shown.key, value = shown.value.clone().shown(), "has no effect in this version");
     }
-    for shown in set().filter(|shown| config.auth.mode == AuthMode::Session && shown.key.starts_with("jwt.")) {
-        tracing::warn!(
-            key = shown.key,
-            value = shown.value.clone().shown(),
-            "has no effect while auth.mode is session"
-        );
+    let mode = config.auth.mode;
+    let is_for_other_modes = |key: &str| match mode {
+        AuthMode::Session => key.starts_with("jwt."),
+        AuthMode::Jwt => key.starts_with("jwt.legacy."),
+        AuthMode::Dual => false,
+    };
+    for shown in set().filter(|shown| is_for_other_modes(&shown.key)) {
+        let value = shown.value.clone().shown();
+        tracing::warn!(key = shown.key, value, "auth.mode" = mode.as_str(), "has no effect in this mode");
     }
 }
 

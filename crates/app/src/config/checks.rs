@@ -3,7 +3,7 @@
 use markt_domain::credentials::EmailAddress;
 
 use super::values::{AuthMode, Environment, JwtAlgorithm, MailTransport, SameSite};
-use super::{Config, ConfigErrors, MAX_USER_CACHE_TTL};
+use super::{Config, ConfigErrors, JwtIssuer, MAX_USER_CACHE_TTL};
 
 /// The shortest secret for HS256 (RFC 7518, section 3.2), in bytes.
 const MIN_SECRET: usize = 32;
@@ -93,8 +93,26 @@ fn check_mode(config: &Config, errors: &mut ConfigErrors) {
         AuthMode::Session => {}
         AuthMode::Jwt => check_signing(config, errors),
         AuthMode::Dual => {
-            errors.0.push("auth.mode = \"dual\": this version knows session and jwt only".to_owned());
+            check_signing(config, errors);
+            check_legacy(&config.jwt.legacy, errors);
         }
+    }
+}
+
+fn check_legacy(legacy: &JwtIssuer, errors: &mut ConfigErrors) {
+    let (by_secret, by_key) = (legacy.secret.is_some(), legacy.has_key_file());
+    match legacy.algorithm() {
+        Some(JwtAlgorithm::Hs256) => errors.refuse_if(
+            legacy.secret.as_ref().is_none_or(|secret| secret.expose().is_empty()),
+            "jwt.legacy.secret: must be set where jwt.legacy.algorithm is HS256",
+        ),
+        Some(JwtAlgorithm::EdDsa) => {
+            errors.refuse_if(!by_key, "jwt.legacy.public_key_file: must be set where jwt.legacy.algorithm is EdDSA")
+        }
+        None => errors.refuse_if(
+            by_secret && by_key,
+            "jwt.legacy.algorithm: must be set where there are a secret and a key: HS256 or EdDSA",
+        ),
     }
 }
 

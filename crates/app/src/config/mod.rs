@@ -336,6 +336,25 @@ impl Password {
     }
 }
 
+impl JwtIssuer {
+    /// The algorithm: the one that is named, or else the one that goes with what there is. Nothing if there is nothing, or
+    /// both.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<JwtAlgorithm> {
+        self.algorithm.or(match (self.secret.is_some(), self.has_key_file()) {
+            (true, false) => Some(JwtAlgorithm::Hs256),
+            (false, true) => Some(JwtAlgorithm::EdDsa),
+            _ => None,
+        })
+    }
+
+    /// Whether there is a file with a key.
+    #[must_use]
+    pub const fn has_key_file(&self) -> bool {
+        self.private_key_file.is_some() || self.public_key_file.is_some()
+    }
+}
+
 impl Jwt {
     fn from_settings(s: &mut Settings) -> Self {
         Self {

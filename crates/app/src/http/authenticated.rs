@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use markt_domain::ports::authenticator::{self, Activity, Credentials};
+use markt_domain::tokens::Token;
 
 use super::App;
 use super::client::client;
@@ -40,6 +41,18 @@ impl Authenticated {
             renewal::order(found.session.id, app.session_cookie.issue(&secrets[secret], Some(lifetime)));
         }
         Ok(Self(found))
+    }
+}
+
+/// The different tokens that the request brings.
+pub struct BearerTokens(pub Vec<Token>);
+
+impl FromRequestParts<App> for BearerTokens {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Presented { tokens, .. } = presented_secrets(parts, app).all()?;
+        Ok(Self(tokens.into_iter().map(|token| Token::new(token.to_owned())).collect()))
     }
 }
 

@@ -66,7 +66,7 @@ pub fn presented<'a>(headers: &'a HeaderMap, cookie_name: &str, bearer: bool) ->
     let mut presented = Presented { secrets: Vec::new(), from_cookies: 0, tokens: Vec::new(), is_cut_short: false };
     for (text, in_cookie) in from_cookies.chain(from_authorization) {
         let Ok(secret) = SessionSecret::parse(text) else {
-            if !in_cookie && presented.tokens.len() < MAX_TOKENS {
+            if !in_cookie && presented.tokens.len() < MAX_TOKENS && !presented.tokens.contains(&text) {
                 presented.tokens.push(text);
             }
             continue;

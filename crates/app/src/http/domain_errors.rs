@@ -7,6 +7,7 @@ use markt_domain::ports::{StoreError, StoreErrorKind};
 use markt_domain::role::Role;
 use markt_domain::use_cases::confirm_password::PasswordError;
 use markt_domain::use_cases::devices::RevokeError;
+use markt_domain::use_cases::exchange_token::ExchangeError;
 use markt_domain::use_cases::log_in::LogInError;
 use markt_domain::use_cases::mailed_codes::{SendCodeError, TakeCodeError};
 use markt_domain::use_cases::refresh_tokens::RefreshError;
@@ -122,6 +123,17 @@ impl From<PasswordError> for ApiError {
             PasswordError::Throttle(error) => error.into(),
             PasswordError::Hashing(error) => error.into(),
             PasswordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExchangeError> for ApiError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::NotAuthenticated => Self::new(ErrorType::NotAuthenticated),
+            ExchangeError::Ambiguous => Self::new(ErrorType::AmbiguousCredentials),
+            ExchangeError::Invalid(reason) => Self::new(ErrorType::InvalidToken).caused_by(reason),
+            ExchangeError::Store(error) => error.into(),
         }
     }
 }

@@ -38,6 +38,7 @@ use markt_domain::use_cases::change_password::ChangePassword;
 use markt_domain::use_cases::check_username::CheckUsername;
 use markt_domain::use_cases::devices::Devices;
 use markt_domain::use_cases::edit_profile::EditProfile;
+use markt_domain::use_cases::exchange_token::ExchangeToken;
 use markt_domain::use_cases::log_in::LogIn;
 use markt_domain::use_cases::log_out::LogOut;
 use markt_domain::use_cases::reauthenticate::Reauthenticate;
@@ -67,6 +68,7 @@ pub struct UseCases {
     pub check_username: Arc<CheckUsername>,
     pub devices: Arc<Devices>,
     pub edit_profile: Arc<EditProfile>,
+    pub exchange_token: Option<Arc<ExchangeToken>>,
     pub log_in: Arc<LogIn>,
     pub log_out: Arc<LogOut>,
     pub reauthenticate: Arc<Reauthenticate>,
@@ -180,6 +182,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(routes::devices::revoke))
         .routes(routes!(routes::verify::verify))
         .routes(routes!(routes::status::status))
+        .routes(routes!(routes::tokens::exchange))
         .routes(routes!(routes::tokens::refresh))
         .routes(routes!(routes::tokens::jwks))
 }

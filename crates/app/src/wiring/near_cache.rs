@@ -142,6 +142,7 @@ fn probe(Surroundings { clock, entropy }: &Surroundings) -> Session {
         created_at: now,
         last_activity: now,
         authenticated_at: now,
+        password_given: false,
         remember: false,
         transport: Transport::Cookie,
         client: Client::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ""),

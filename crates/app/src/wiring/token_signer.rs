@@ -1,11 +1,11 @@
-//! What tokens are signed with.
+//! What tokens are signed with, and verified by.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use markt_jwt::{JwtSigner, KeyError, Parties, PublicKey, SigningKey, generate_key};
+use markt_jwt::{JwtSigner, JwtVerifier, KeyError, Parties, PublicKey, SigningKey, VerifyingKey, generate_key};
 use zeroize::Zeroizing;
 
 use super::Surroundings;
@@ -55,6 +55,30 @@ pub(super) fn open(config: &Config, surroundings: &Surroundings) -> Result<Optio
     };
     let parties = Parties { issuer: own.issuer.clone(), audience: own.audience.clone() };
     JwtSigner::new(&key, parties).map(|signer| Some(Arc::new(signer))).map_err(SignerError::Useless)
+}
+
+/// What verifies the tokens of the system that this service takes the place of, if there is any.
+pub(super) fn open_legacy(config: &Config) -> Result<Option<Arc<JwtVerifier>>, SignerError> {
+    const PUBLIC: &str = "jwt.legacy.public_key_file";
+    const PRIVATE: &str = "jwt.legacy.private_key_file";
+    let legacy = &config.jwt.legacy;
+    if config.auth.mode != AuthMode::Dual {
+        return Ok(None);
+    }
+    let key = match (legacy.algorithm(), &legacy.secret, &legacy.public_key_file, &legacy.private_key_file) {
+        (Some(JwtAlgorithm::Hs256), Some(secret), ..) => VerifyingKey::secret(secret.expose()),
+        (Some(JwtAlgorithm::EdDsa), _, Some(path), _) => {
+            let public = PublicKey::from_pem(&read(PUBLIC, path)?).map_err(|source| no_key(PUBLIC, path, source))?;
+            VerifyingKey::EdDsa(public)
+        }
+        (Some(JwtAlgorithm::EdDsa), _, None, Some(path)) => {
+            let pair = SigningKey::from_pem(&read(PRIVATE, path)?).map_err(|source| no_key(PRIVATE, path, source))?;
+            pair.verifying()
+        }
+        _ => return Ok(None),
+    };
+    let parties = Parties { issuer: legacy.issuer.clone(), audience: legacy.audience.clone() };
+    Ok(Some(Arc::new(JwtVerifier::new(&key, &parties))))
 }
 
 fn key_pair(own: &JwtIssuer, env: Environment, surroundings: &Surroundings) -> Result<SigningKey, SignerError> {

@@ -16,7 +16,7 @@ use crate::openapi::{Document, ERROR_TYPES, JWKS};
 use crate::server::{Deployment, PASSWORD, Server};
 use crate::setup::Setup;
 use crate::shapes::{registration, seller_registration, with};
-use crate::tokens::{Tokens, by_tokens, caller};
+use crate::tokens::{Tokens, by_either, by_tokens, caller, legacy_token};
 
 /// Documented, but only given by a machine that hangs: nothing is asked or waited for there.
 const NEVER_SEEN: [(&str, &str, &str, &str); 2] =
@@ -310,6 +310,15 @@ async fn what_tokens_are_for(sweep: &mut Sweep) {
     let body = json!({ "refresh_token": tokens.refresh });
     sweep.post(&client, "/auth/refresh", body).await.assert_status(200);
     sweep.send(&client, "GET", JWKS, None).await.assert_status(200);
+    let server = by_either(Deployment::Embedded).await.start().await;
+    let token = legacy_token(&server, "both1", json!({})).await;
+    let client = server.with_bearer(&token);
+    for status in [200, 401] {
+        sweep.send(&client, "POST", "/auth/exchange", None).await.assert_status(status);
+    }
+    sweep.send(&server.client(), "POST", "/auth/exchange", None).await.assert_error(401, "not_authenticated");
+    let two = client.clone().with_header("authorization", "Bearer a.b.c");
+    sweep.send(&two, "POST", "/auth/exchange", None).await.assert_error(400, "ambiguous_credentials");
     let by_sessions = Server::start(Deployment::Embedded).await;
     sweep.send(&by_sessions.client(), "GET", JWKS, None).await.assert_error(404, "not_found");
 }
@@ -358,10 +367,13 @@ async fn while_stores_are_away(sweep: &mut Sweep) {
         sweep.send(&server.with_cookie(&secret), "DELETE", &path, None).await.assert_store_unavailable();
     }
     let redis = Relay::to(server_address(&redis_url())).await;
-    let setup = by_tokens(Deployment::Full).await.with("MARKT_REDIS_URL", through(&redis_url(), redis.address()));
+    let setup = by_tokens(Deployment::Full).await;
+    let tokens = Tokens::of(&setup.clone().start().await.without_cookies().log_in("both1@markt.com", PASSWORD).await);
+    let setup = setup.with("MARKT_REDIS_URL", through(&redis_url(), redis.address())).with("MARKT_AUTH__MODE", "dual");
     let server = setup.start().await;
-    let tokens = Tokens::of(&server.without_cookies().log_in("both1@markt.com", PASSWORD).await);
     redis.cut().await;
+    let client = caller(&server, &tokens);
+    sweep.send(&client, "POST", "/auth/exchange", None).await.assert_store_unavailable();
     let body = json!({ "refresh_token": tokens.refresh });
     sweep.post(&server.client(), "/auth/refresh", body).await.assert_store_unavailable();
 }
@@ -372,6 +384,13 @@ async fn while_stores_hang(sweep: &mut Sweep) {
     redis.freeze();
     database.freeze();
     everywhere(sweep, &server, &secret).await;
+    let setup = by_either(Deployment::Full).await.with("MARKT_HTTP__REQUEST_TIMEOUT", "300ms");
+    let database = Relay::to(server_address(setup.database_url())).await;
+    let url = through(setup.database_url(), database.address());
+    let server = setup.with("MARKT_DATABASE_URL", url).start().await;
+    let client = server.with_bearer(&legacy_token(&server, "both1", json!({})).await);
+    database.freeze();
+    sweep.send(&client, "POST", "/auth/exchange", None).await.assert_error(408, "request_timeout");
 }
 
 /// More at once than can be hashed or wait for it: some are told that the service is busy. The address is nobody's: so

@@ -12,7 +12,7 @@ use crate::server::{Deployment, Server};
 use crate::setup::Setup;
 
 /// The routes, with their methods.
-pub const ROUTES: [(&str, &str); 24] = [
+pub const ROUTES: [(&str, &str); 25] = [
     ("POST", "/users/register"),
     ("POST", "/users/login"),
     ("POST", "/users/logout"),
@@ -37,6 +37,7 @@ pub const ROUTES: [(&str, &str); 24] = [
     ("GET", "/sessions/verify"),
     ("GET", "/status"),
     ("POST", "/auth/refresh"),
+    ("POST", "/auth/exchange"),
 ];
 
 /// Those of them that take a body.

@@ -107,7 +107,7 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
         json!({"event": "other_sessions_ended", "revoked": 1, "user_id": user, "by": id(&mine)}),
         from(step("login_succeeded", &left)),
         with(step("session_ended", &left), "by", id(&mine)),
-        with(with(step("logged_out", &mine), "extent", "ThisSession"), "revocation", "Immediate"),
+        with(with(step("logged_out", &mine), "extent", "ThisSession"), "revocation", "immediate"),
     ];
     let logged = events(&log);
     for (place, expected) in expected.iter().enumerate() {

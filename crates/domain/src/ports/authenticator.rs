@@ -1,5 +1,6 @@
 //! How a caller is known: by a session that the store has, or by a token that says all that is needed.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -102,6 +103,15 @@ pub enum Revocation {
     AtExpiry(Timestamp),
 }
 
+impl fmt::Display for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Immediate => f.write_str("immediate"),
+            Self::AtExpiry(time) => write!(f, "at expiry, {time} at the latest"),
+        }
+    }
+}
+
 /// Knows callers, and gives clients what they are known by.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
@@ -143,6 +153,6 @@ pub trait Authenticator: Send + Sync {
         Ok(None)
     }
 
-    /// How soon a session that ends now is dead.
-    fn revocation(&self) -> Revocation;
+    /// How soon nobody is let in any more as this caller was, once the session has ended.
+    fn revocation(&self, caller: &Authenticated) -> Revocation;
 }

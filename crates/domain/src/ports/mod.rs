@@ -12,7 +12,9 @@ pub mod mailer;
 pub mod password_hasher;
 pub mod rate_limiter;
 pub mod session_store;
+pub mod spent_tokens;
 pub mod token_signer;
+pub mod token_uses;
 pub mod user_store;
 
 use std::error::Error;

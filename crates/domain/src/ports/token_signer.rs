@@ -4,13 +4,23 @@ use super::StoreError;
 use crate::Timestamp;
 use crate::tokens::{AccessClaims, InvalidToken, RefreshClaims, Token};
 
-/// Signs and reads tokens. Asks nobody.
+/// Tells which access tokens of an issuer are to be believed. Asks nobody.
 ///
-/// - What it reads, it believes: the signature is of the configured key and algorithm, whatever the token's header says,
-///   and issuer and audience are those that are configured, if any are.
+/// What it reads, it believes: the signature is of the configured key and algorithm, whatever the token's header says, and
+/// issuer and audience are those that are configured, if any are.
+pub trait TokenVerifier: Send + Sync {
+    /// What an access token says, at this time.
+    ///
+    /// # Errors
+    /// If it isn't acceptable.
+    fn read_access(&self, text: &str, now: Timestamp) -> Result<AccessClaims, InvalidToken>;
+}
+
+/// Signs tokens, and reads those that it signed.
+///
 /// - The same claims give the same token, so that two requests that are answered the same get the same.
 /// - The suite `markt_test_support::contracts::token_signer` passes.
-pub trait TokenSigner: Send + Sync {
+pub trait TokenSigner: TokenVerifier {
     /// Signs an access token.
     ///
     /// # Errors
@@ -22,12 +32,6 @@ pub trait TokenSigner: Send + Sync {
     /// # Errors
     /// As above.
     fn sign_refresh(&self, claims: &RefreshClaims) -> Result<Token, StoreError>;
-
-    /// What an access token says, at this time.
-    ///
-    /// # Errors
-    /// If it isn't acceptable.
-    fn read_access(&self, text: &str, now: Timestamp) -> Result<AccessClaims, InvalidToken>;
 
     /// What a refresh token says, at this time.
     ///

@@ -218,6 +218,12 @@ pub trait UserStore: Send + Sync {
     /// If the store can't be reached or read.
     async fn begin_session_epoch(&self, id: &UserId, keep: Option<SessionFamily>) -> Result<UserState, StoreError>;
 
+    /// When the user's present session epoch began; nothing if none has, as far as the store knows.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn session_epoch_began_at(&self, id: &UserId) -> Result<Option<Timestamp>, StoreError>;
+
     /// Drops the note of the session that outlived the beginning of this epoch, once it was raised to it: so none of
     /// its earlier secrets can come back with a backup. Does nothing if another epoch has begun. The version stays.
     ///

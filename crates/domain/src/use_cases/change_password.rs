@@ -56,6 +56,7 @@ impl ChangePassword {
             ended.ok_or(PasswordError::SessionRevoked)?;
             let changed = self.rotation.rotate(id, caller.by_former_secret, |session, now| {
                 session.authenticated_at = now;
+                session.password_given = true;
                 session.client = client.clone();
             });
             return changed.await?.ok_or(PasswordError::SessionRevoked);

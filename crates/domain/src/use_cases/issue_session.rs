@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::Timestamp;
 use crate::client::Client;
 use crate::ports::StoreError;
 use crate::ports::authenticator::{Authenticator, HandedOut};
@@ -24,6 +25,15 @@ pub struct SessionRequest {
     /// Secrets that came with the request. Their sessions give way to the new one, so that nobody can plant a session
     /// (ASVS 7.2.4).
     pub replaces: Vec<SessionSecret>,
+}
+
+/// How the user proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// By the password, just now.
+    Password,
+    /// By a token that was issued at this time.
+    Token(Timestamp),
 }
 
 /// A new session, and what its client is given.
@@ -69,9 +79,10 @@ impl IssueSession {
         state: UserState,
         role: Role,
         request: &SessionRequest,
+        proof: Proof,
     ) -> Result<Option<IssuedSession>, StoreError> {
         let secret = SessionSecret::generate(self.entropy.as_ref());
-        let session = self.authenticator.prepare(self.session(&secret, user, state, role, request));
+        let session = self.authenticator.prepare(self.session(&secret, user, state, role, request, proof));
         let replaces: Vec<_> = request.replaces.iter().map(SessionSecret::id).collect();
         let most = self.policy.max_per_user;
         match self.sessions.create(&session, state.version, most, &replaces).await? {
@@ -96,8 +107,13 @@ impl IssueSession {
         state: UserState,
         role: Role,
         request: &SessionRequest,
+        proof: Proof,
     ) -> Session {
         let now = self.clock.now();
+        let (authenticated_at, password_given) = match proof {
+            Proof::Password => (now, true),
+            Proof::Token(issued_at) => (issued_at.min(now), false),
+        };
         let expires_at = now.plus(self.policy.absolute_timeout);
         Session {
             id: secret.id(),
@@ -107,7 +123,8 @@ impl IssueSession {
             current_role: role,
             created_at: now,
             last_activity: now,
-            authenticated_at: now,
+            authenticated_at,
+            password_given,
             remember: request.remember,
             transport: request.transport,
             client: request.client.clone(),

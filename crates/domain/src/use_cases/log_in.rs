@@ -10,7 +10,7 @@ use crate::ports::password_hasher::{HashingError, PasswordHasher, Verdict};
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
 use crate::role::Role;
-use crate::use_cases::issue_session::{IssueSession, IssuedSession, SessionRequest};
+use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
 use crate::use_cases::throttle::{Throttle, ThrottleError};
 use crate::user::{Account, AccountWithPassword, User, UserId};
 
@@ -95,7 +95,9 @@ impl LogIn {
             let role = self.admit(account.user(), &account, request.role)?;
             self.record(&mut account, client.network()).await?;
             let user = account.user();
-            if let Some(issued) = self.issue.execute(&user.id, account.state, role, &request.session).await? {
+            if let Some(issued) =
+                self.issue.execute(&user.id, account.state, role, &request.session, Proof::Password).await?
+            {
                 return Ok(LoggedIn { account, issued });
             }
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::accounts::Accounts;
 use crate::ports::StoreError;
-use crate::ports::authenticator::{Authenticator, Revocation};
+use crate::ports::authenticator::{Authenticated, Authenticator, Revocation};
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
-use crate::session::{Ending, Session};
+use crate::session::Ending;
 
 /// Which sessions end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ impl LogOut {
     ///
     /// # Errors
     /// If a store can't be reached or read. The sessions may be alive then, and it should be tried again.
-    pub async fn execute(&self, session: &Session, extent: Extent) -> Result<Revocation, StoreError> {
+    pub async fn execute(&self, caller: &Authenticated, extent: Extent) -> Result<Revocation, StoreError> {
+        let session = &caller.session;
         match extent {
             Extent::ThisSession => {
                 self.sessions.delete(&session.id, Ending::LoggedOut).await?;
@@ -56,6 +57,6 @@ impl LogOut {
                 self.sessions.delete_before_epoch(&session.user_id, state, None, Ending::LoggedOutEverywhere).await?;
             }
         }
-        Ok(self.authenticator.revocation())
+        Ok(self.authenticator.revocation(caller))
     }
 }

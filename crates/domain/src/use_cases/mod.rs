@@ -8,6 +8,7 @@ pub mod confirm_password;
 pub mod devices;
 pub mod edit_profile;
 pub mod end_others;
+pub mod exchange_token;
 pub mod issue_session;
 pub mod log_in;
 pub mod log_out;

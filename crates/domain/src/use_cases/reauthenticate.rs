@@ -31,6 +31,7 @@ impl Reauthenticate {
         self.confirm.execute(&session.user_id, password, client).await?;
         let changed = self.rotation.rotate(&session.id, caller.by_former_secret, |session, now| {
             session.authenticated_at = now;
+            session.password_given = true;
             session.client = client.clone();
         });
         changed.await?.ok_or(PasswordError::SessionRevoked)

@@ -11,7 +11,7 @@ use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::{CreateUserError, UserStore};
 use crate::role::Role;
 use crate::session::Ending;
-use crate::use_cases::issue_session::{IssueSession, IssuedSession, SessionRequest};
+use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
 use crate::use_cases::log_in::LoggedIn;
 use crate::use_cases::verify_email::VerifyEmail;
 use crate::user::{Account, Address, NewBuyer, NewSeller, NewUser, UserId, UserState};
@@ -129,7 +129,7 @@ impl Register {
         for _ in 0..ATTEMPTS {
             let issued = self
                 .issue
-                .execute(&user.id, UserState::default(), role, &session)
+                .execute(&user.id, UserState::default(), role, &session, Proof::Password)
                 .await?
                 .ok_or_else(|| StoreError::unreadable("create session", "a new user had sessions to end"))?;
             match self.users.create(&user).await {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use markt_domain::Timestamp;
-use markt_domain::ports::token_signer::TokenSigner as _;
+use markt_domain::ports::token_signer::TokenVerifier as _;
 use markt_domain::tokens::InvalidToken;
 use markt_jwt::SigningKey;
 use serde_json::{Value, json};

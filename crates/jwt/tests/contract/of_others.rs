@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use markt_domain::Timestamp;
-use markt_domain::ports::token_signer::TokenSigner as _;
+use markt_domain::ports::token_signer::{TokenSigner as _, TokenVerifier as _};
 use markt_domain::tokens::{AccessClaims, InvalidToken};
 use markt_domain::user::UserId;
 use markt_jwt::{JwtSigner, Parties, SigningKey};

@@ -12,5 +12,6 @@ pub(crate) mod seller_categories;
 pub(crate) mod sellers;
 pub(crate) mod session_aliases;
 pub(crate) mod sessions;
+pub(crate) mod spent_tokens;
 pub(crate) mod user_states;
 pub(crate) mod users;

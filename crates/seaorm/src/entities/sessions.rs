@@ -27,6 +27,8 @@ pub struct Model {
     pub refresh_generation: Option<i64>,
     /// Since when it does.
     pub refreshed_at: Option<i64>,
+    /// Whether the password was given at `authenticated_at`.
+    pub password_given: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -15,6 +15,9 @@ pub struct Model {
     pub kept_family: Option<String>,
     /// The epoch that began then: in a later one, whoever began it, nothing is kept.
     pub kept_epoch: Option<i64>,
+    /// When the present epoch began, in milliseconds since 1970; nothing if a node of an earlier version began it, or none
+    /// has.
+    pub epoch_began_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

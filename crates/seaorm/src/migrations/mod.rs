@@ -5,7 +5,7 @@ mod m20260101_000001_markt_tables;
 mod m20260101_000002_auth_tables;
 mod m20260101_000003_unique_without_case;
 mod m20260101_000004_session_life;
-mod m20261125_000005_refresh_tokens;
+mod m20261125_000005_tokens;
 
 use async_trait::async_trait;
 use markt_domain::ports::StoreError;
@@ -95,7 +95,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000002_auth_tables::Migration),
             Box::new(m20260101_000003_unique_without_case::Migration),
             Box::new(m20260101_000004_session_life::Migration),
-            Box::new(m20261125_000005_refresh_tokens::Migration),
+            Box::new(m20261125_000005_tokens::Migration),
         ]
     }
 

@@ -70,6 +70,7 @@ struct SessionRow {
     family: String,
     refresh_generation: Option<i64>,
     refreshed_at: Option<i64>,
+    password_given: bool,
 }
 
 /// The row of a session that begins.
@@ -92,6 +93,7 @@ pub(super) fn to_row(session: &Session) -> sessions::ActiveModel {
         family: Set(session.family.to_string()),
         refresh_generation: Set(session.refresh.map(|chain| chain.generation.into())),
         refreshed_at: Set(session.refresh.map(|chain| chain.since.unix_milliseconds())),
+        password_given: Set(session.password_given),
     }
 }
 
@@ -112,6 +114,7 @@ impl Found {
             created_at: time(row.created_at),
             last_activity: time(row.last_activity),
             authenticated_at: time(row.authenticated_at),
+            password_given: row.password_given,
             remember: row.remember,
             transport: row.transport.parse()?,
             client: Client { ip_address: row.ip_address.parse()?, user_agent: row.user_agent },

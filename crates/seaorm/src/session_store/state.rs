@@ -25,6 +25,7 @@ pub(super) async fn raise(
         version: Set(version.0),
         kept_family: NotSet,
         kept_epoch: NotSet,
+        epoch_began_at: NotSet,
     };
     let present = |column: Column| Expr::col((user_states::Entity, column));
     let higher = |column: Column, value: i64| Expr::case(present(column).lt(value), value).finally(present(column));

@@ -266,6 +266,7 @@ async fn exercise_users(stores: &Stores, buyer: &UserId) {
     let family = fixtures::session(id).family;
     let state = users.change_password(id, &hash(2), &hash(3), family, at).await.unwrap().unwrap();
     users.forget_kept_session(id, state.epoch).await.unwrap();
+    assert_eq!(users.session_epoch_began_at(id).await.unwrap(), Some(at));
     users.reset_password(id, &hash(4), at).await.unwrap().unwrap();
     users.mark_email_verified(id, at).await.unwrap().unwrap();
     users.update(id, &UserChanges::default(), at).await.unwrap().unwrap();

@@ -76,7 +76,7 @@ pub(super) async fn change_password(
     at: Timestamp,
 ) -> Result<Option<UserState>, DbErr> {
     let changed = touched(with_password(new), at).filter(Column::PasswordHash.eq(old.expose()));
-    change_and_begin_epoch(database, id, changed, Some(keep)).await
+    change_and_begin_epoch(database, id, changed, Some(keep), at).await
 }
 
 pub(super) async fn reset_password(
@@ -86,7 +86,7 @@ pub(super) async fn reset_password(
     at: Timestamp,
 ) -> Result<Option<UserState>, DbErr> {
     let reset = with_password(new).col_expr(Column::EmailVerified, Expr::value(true));
-    change_and_begin_epoch(database, id, touched(reset, at), None).await
+    change_and_begin_epoch(database, id, touched(reset, at), None, at).await
 }
 
 pub(super) async fn set_active(
@@ -97,7 +97,7 @@ pub(super) async fn set_active(
 ) -> Result<Option<UserState>, DbErr> {
     let set = touched(Entity::update_many().col_expr(Column::IsActive, Expr::value(active)), at);
     if !active {
-        return change_and_begin_epoch(database, id, set, None).await;
+        return change_and_begin_epoch(database, id, set, None, at).await;
     }
     let Some(transaction) = begin(database, id, set).await? else { return Ok(None) };
     finish(transaction, id).await.map(Some)
@@ -124,9 +124,10 @@ async fn change_and_begin_epoch(
     id: &UserId,
     update: UpdateMany<Entity>,
     keep: Option<SessionFamily>,
+    at: Timestamp,
 ) -> Result<Option<UserState>, DbErr> {
     let Some(transaction) = begin(database, id, update).await? else { return Ok(None) };
-    let state = state::count_epoch(&transaction, id, keep).await?;
+    let state = state::count_epoch(&transaction, id, keep, at).await?;
     transaction.commit().await?;
     Ok(Some(state))
 }

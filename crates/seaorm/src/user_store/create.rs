@@ -137,6 +137,7 @@ async fn insert_state(transaction: &DatabaseTransaction, user: &NewUser) -> Resu
         version: Set(0),
         kept_family: Set(None),
         kept_epoch: Set(None),
+        epoch_began_at: Set(None),
     };
     Entity::insert(row)
         .on_conflict(sea_orm::sea_query::OnConflict::column(Column::UserId).do_nothing().to_owned())

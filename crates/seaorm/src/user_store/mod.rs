@@ -181,8 +181,13 @@ impl UserStore for SeaOrmUserStore {
     }
 
     async fn begin_session_epoch(&self, id: &UserId, keep: Option<SessionFamily>) -> Result<UserState, StoreError> {
-        let begin = state::count_epoch(self.database.writer(), id, keep);
+        let begin = state::count_epoch(self.database.writer(), id, keep, self.clock.now());
         self.database.bounded("begin session epoch", begin).await
+    }
+
+    async fn session_epoch_began_at(&self, id: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        let look = state::epoch_began_at(self.database.reader(), id);
+        self.database.bounded("ask when session epoch began", look).await
     }
 
     async fn forget_kept_session(&self, id: &UserId, epoch: SessionEpoch) -> Result<(), StoreError> {

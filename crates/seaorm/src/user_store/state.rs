@@ -1,9 +1,12 @@
 //! The counters beside a user.
 
+use markt_domain::Timestamp;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{SessionEpoch, UserId, UserState, UserVersion};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+};
 
 use crate::entities::user_states::{ActiveModel, Column, Entity};
 
@@ -22,17 +25,33 @@ pub(super) async fn count_epoch(
     connection: &impl ConnectionTrait,
     id: &UserId,
     keep: Option<SessionFamily>,
+    at: Timestamp,
 ) -> Result<UserState, DbErr> {
+    let at = Some(at.unix_milliseconds());
     let kept = keep.map(|family| family.to_string());
     let both = OnConflict::column(Column::UserId)
         .value(Column::Version, up(Column::Version))
         .value(Column::SessionEpoch, up(Column::SessionEpoch))
         .value(Column::KeptFamily, Expr::value(kept.clone()))
         .value(Column::KeptEpoch, up(Column::SessionEpoch))
+        .value(Column::EpochBeganAt, Expr::value(at))
         .to_owned();
-    let first = ActiveModel { session_epoch: Set(1), kept_family: Set(kept), kept_epoch: Set(Some(1)), ..begin(id) };
+    let first = ActiveModel {
+        session_epoch: Set(1),
+        kept_family: Set(kept),
+        kept_epoch: Set(Some(1)),
+        epoch_began_at: Set(at),
+        ..begin(id)
+    };
     let state = Entity::insert(first).on_conflict(both).exec_with_returning(connection).await?;
     Ok(of_columns(state.session_epoch, state.version, state.kept_family, state.kept_epoch))
+}
+
+/// When the user's session epoch began, if one has.
+pub(super) async fn epoch_began_at(connection: &impl ConnectionTrait, id: &UserId) -> Result<Option<Timestamp>, DbErr> {
+    let began_at: Option<Option<i64>> =
+        Entity::find_by_id(id.as_str()).select_only().column(Column::EpochBeganAt).into_tuple().one(connection).await?;
+    Ok(began_at.flatten().map(Timestamp::from_unix_milliseconds))
 }
 
 /// Drops the note of what outlived the beginning of this epoch, if it is still of this one.

@@ -11,17 +11,20 @@ use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::invalidations::Invalidations;
 use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
+use markt_domain::ports::spent_tokens::SpentTokens;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserId, UserState, UserVersion};
 use markt_seaorm::{
-    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore, SqliteInvalidations, migrate,
+    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens, SeaOrmUserStore,
+    SqliteInvalidations, migrate,
 };
 use markt_test_support::clock::MovableClock;
 use markt_test_support::contracts::code_store::CodeStoreFixture;
 use markt_test_support::contracts::invalidations::InvalidationsFixture;
 use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
 use markt_test_support::contracts::session_store::SessionStoreFixture;
+use markt_test_support::contracts::spent_tokens::SpentTokensFixture;
 use markt_test_support::contracts::user_store::UserStoreFixture;
 use markt_test_support::fixtures;
 use markt_test_support::stores::{PostgresDatabase, SqliteDatabase};
@@ -122,6 +125,12 @@ impl Fixture {
 
     pub(crate) fn limits(&self) -> SeaOrmRateLimiter {
         SeaOrmRateLimiter::new(self.database.clone())
+    }
+}
+
+impl SpentTokensFixture for Fixture {
+    fn store(&self) -> Arc<dyn SpentTokens> {
+        Arc::new(SeaOrmSpentTokens::new(self.database.clone()))
     }
 }
 

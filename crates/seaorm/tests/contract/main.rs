@@ -19,7 +19,8 @@ mod writers;
 
 use fixture::{Fixture, SharedFixture};
 use markt_test_support::{
-    code_store_contract, invalidations_contract, rate_limiter_contract, session_store_contract, user_store_contract,
+    code_store_contract, invalidations_contract, rate_limiter_contract, session_store_contract, spent_tokens_contract,
+    user_store_contract,
 };
 
 user_store_contract!(users_over_sqlite, Fixture::sqlite());
@@ -31,3 +32,5 @@ code_store_contract!(codes_over_sqlite, Fixture::sqlite());
 code_store_contract!(codes_over_postgres, Fixture::postgres());
 rate_limiter_contract!(limits_over_sqlite, Fixture::sqlite());
 rate_limiter_contract!(limits_over_postgres, Fixture::postgres());
+spent_tokens_contract!(spent_tokens_over_sqlite, Fixture::sqlite());
+spent_tokens_contract!(spent_tokens_over_postgres, Fixture::postgres());

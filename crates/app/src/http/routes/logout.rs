@@ -47,8 +47,8 @@ pub async fn logout(
     QueryString(query): QueryString<LogoutQuery>,
 ) -> Result<Response, ApiError> {
     let extent = if query.everywhere { Extent::Everywhere } else { Extent::ThisSession };
-    let revocation = app.log_out.execute(&caller.session, extent).await?;
+    let revocation = app.log_out.execute(&caller, extent).await?;
     let session = &caller.session;
-    tracing::info!(event = "logged_out", ?extent, ?revocation, user_id = %session.user_id, session_id = %session.id);
+    tracing::info!(event = "logged_out", ?extent, %revocation, user_id = %session.user_id, session_id = %session.id);
     Ok(logged_out(&app))
 }

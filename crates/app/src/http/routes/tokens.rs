@@ -1,17 +1,20 @@
-//! `POST /auth/refresh` and `GET /.well-known/jwks.json`: what there is where the service works by tokens.
+//! `POST /auth/exchange`, `POST /auth/refresh` and `GET /.well-known/jwks.json`: what there is where the service works by tokens.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use markt_domain::tokens::Token;
 use utoipa::ToSchema;
 
+use super::new_session::{WantedSession, hand_out};
 use crate::http::App;
+use crate::http::authenticated::BearerTokens;
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
 use crate::http::fields::{Fields, FromFields, token};
 use crate::http::openapi::BASE_PATH;
-use crate::http::representation::TokensBody;
+use crate::http::representation::{TokensBody, UserBody, WithToken};
 
 /// A refresh token.
 #[derive(ToSchema)]
@@ -48,8 +51,43 @@ impl FromFields for RefreshBody {
 )]
 pub async fn refresh(State(app): State<App>, Json(body): Json<RefreshBody>) -> Result<Response, ApiError> {
     let refresh = app.refresh_tokens.as_ref().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
-    let tokens = refresh.execute(body.refresh_token.expose()).await?;
+    let tokens = refresh.execute(body.refresh_token.expose()).await.inspect_err(|reason| {
+        tracing::info!(event = "refresh_failed", %reason);
+    })?;
     Ok(axum::Json(TokensBody::new(&tokens)).into_response())
+}
+
+/// Get a session for a token.
+///
+/// While clients go over from tokens to sessions (`auth.mode = dual`): the holder of an access token, of this service or of
+/// the system before it, is answered as at a login, without a password. The session isn't fresh. A token is good for one
+/// session, and for none if it was issued before the user's sessions were last ended everywhere.
+#[utoipa::path(
+    post, path = "/auth/exchange", context_path = BASE_PATH, tag = "tokens", operation_id = "exchange",
+    params(("X-Session-Transport" = Option<String>, Header, description = "`bearer` or `cookie`")),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "Logged in", body = WithToken<UserBody>),
+        (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
+        (status = 401, description = "`not_authenticated`, `invalid_token`", body = ErrorBody),
+        (status = 403, description = "`cross_origin_refused`", body = ErrorBody),
+        (status = 404, description = "`not_found`: the service doesn't work by both", body = ErrorBody),
+        (status = 408, description = "`request_timeout`", body = ErrorBody),
+        (status = 503, description = "`store_unavailable`", body = ErrorBody),
+    )
+)]
+pub async fn exchange(
+    State(app): State<App>,
+    wanted: WantedSession,
+    BearerTokens(tokens): BearerTokens,
+) -> Result<Response, ApiError> {
+    let exchange = app.exchange_token.as_ref().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
+    let tokens: Vec<_> = tokens.iter().map(Token::expose).collect();
+    let exchanged = exchange.execute(&tokens, &wanted.remembered(true)).await.inspect_err(|reason| {
+        tracing::info!(event = "exchange_failed", %reason);
+    })?;
+    let user = UserBody::new(exchanged.account.user(), exchanged.issued.session.current_role);
+    Ok(hand_out(&app, StatusCode::OK, user, &exchanged.issued))
 }
 
 /// Public keys (RFC 7517).

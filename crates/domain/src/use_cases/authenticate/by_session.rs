@@ -224,7 +224,7 @@ impl Authenticator for BySession {
         Ok(HandedOut::Secret(secret))
     }
 
-    fn revocation(&self) -> Revocation {
+    fn revocation(&self, _: &Authenticated) -> Revocation {
         Revocation::Immediate
     }
 }

@@ -21,10 +21,11 @@ use crate::ports::authenticator::{
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::session_store::{Revision, SessionStore, StoredSession};
-use crate::ports::token_signer::TokenSigner;
+use crate::ports::token_signer::{TokenSigner, TokenVerifier};
+use crate::ports::token_uses::TokenUses;
 use crate::session::{RefreshChain, Session, SessionId, SessionSecret, Transport};
-use crate::tokens::{AccessClaims, InvalidToken, IssuedTokens, RefreshClaims, Token};
-use crate::user::UserVersion;
+use crate::tokens::{AccessClaims, InvalidToken, IssuedTokens, Origin, RefreshClaims, Token};
+use crate::user::{UserId, UserVersion};
 
 /// How long tokens live.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +45,15 @@ pub struct TokenPolicy {
 pub struct ByToken {
     /// What signs and reads tokens.
     pub signer: Arc<dyn TokenSigner>,
+    /// What reads those of the system that this service takes the place of.
+    pub legacy: Option<Arc<dyn TokenVerifier>>,
     /// Where to ask whether a token's session still lives, if that is to be asked for each request. Then a logout is
     /// immediate, and a token that was issued for no session, which nothing could revoke, isn't accepted.
     pub sessions: Option<Arc<dyn SessionStore>>,
     /// Whose they are.
     pub accounts: Arc<Accounts>,
+    /// What counts requests that come with tokens, while these are given up.
+    pub uses: Option<Arc<dyn TokenUses>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What draws the tokens' ids.
@@ -58,16 +63,39 @@ pub struct ByToken {
 }
 
 impl ByToken {
+    /// What a token says, and whose it is.
+    ///
+    /// # Errors
+    /// If it isn't acceptable.
+    pub fn read_one(&self, token: &str, now: Timestamp) -> Result<(AccessClaims, Origin), InvalidToken> {
+        match (self.signer.read_access(token, now), &self.legacy) {
+            (Ok(claims), _) => Ok((claims, Origin::Own)),
+            (Err(InvalidToken::Foreign), Some(legacy)) => {
+                let claims = legacy.read_access(token, now)?;
+                // By these names, its issuer means something else than we do.
+                Ok((AccessClaims { session: None, authenticated_at: None, ..claims }, Origin::Legacy))
+            }
+            (Err(reason), _) => Err(reason),
+        }
+    }
+
+    /// Whose the acceptable ones of these tokens are.
+    #[must_use]
+    pub fn users(&self, tokens: &[&str]) -> Vec<UserId> {
+        let now = self.clock.now();
+        tokens.iter().filter_map(|token| self.read_one(token, now).ok()).map(|(claims, _)| claims.user_id).collect()
+    }
+
     /// The claims of the one token that counts, if there is any token.
-    fn read(&self, tokens: &[&str], now: Timestamp) -> Result<Option<AccessClaims>, AuthenticateError> {
-        let mut valid: Option<AccessClaims> = None;
+    fn read(&self, tokens: &[&str], now: Timestamp) -> Result<Option<(AccessClaims, Origin)>, AuthenticateError> {
+        let mut valid: Option<(AccessClaims, Origin)> = None;
         let mut refusal = None;
         for token in tokens {
-            match (self.signer.read_access(token, now), &valid) {
-                (Ok(claims), Some(other)) if identity(&claims) != identity(other) => {
+            match (self.read_one(token, now), &valid) {
+                (Ok((claims, _)), Some((other, _))) if identity(&claims) != identity(other) => {
                     return Err(AuthenticateError::AmbiguousCredentials);
                 }
-                (Ok(claims), _) => valid = Some(claims),
+                (Ok(read), _) => valid = Some(read),
                 (Err(reason), _) => refusal = Some(reason),
             }
         }
@@ -79,7 +107,7 @@ impl ByToken {
 
     fn authenticated(
         &self,
-        claims: AccessClaims,
+        (claims, origin): (AccessClaims, Origin),
         account: Arc<KnownAccount>,
         client: &Client,
         now: Timestamp,
@@ -87,6 +115,9 @@ impl ByToken {
         if !account.user().is_active {
             tracing::info!(event = "token_refused", reason = "deactivated", user_id = %claims.user_id);
             return Err(AuthenticateError::SessionRevoked);
+        }
+        if let Some(uses) = &self.uses {
+            uses.count(client, origin);
         }
         let fresh_for = self.policy.fresh_for;
         let is_fresh = claims.authenticated_at.is_some_and(|at| now.since(at) < fresh_for);
@@ -110,7 +141,7 @@ impl ByToken {
             user_id: session.user_id.clone(),
             session: Some(session.id),
             role: Some(session.current_role),
-            authenticated_at: Some(session.authenticated_at),
+            authenticated_at: session.password_given.then_some(session.authenticated_at),
             issued_at: now,
             expires_at,
         };
@@ -143,16 +174,17 @@ impl ByToken {
 impl Authenticator for ByToken {
     fn recall(&self, presented: &Credentials<'_>, client: &Client, _: Activity) -> Option<Authenticated> {
         let now = self.clock.now();
-        let claims = self.read(presented.tokens, now).ok()??;
+        let read = self.read(presented.tokens, now).ok()??;
+        let claims = &read.0;
         let Some(sessions) = &self.sessions else {
             let account = self.accounts.peek(&claims.user_id, UserVersion::default(), now)?;
-            return self.authenticated(claims, account, client, now).ok();
+            return self.authenticated(read, account, client, now).ok();
         };
         let stored = sessions.peek(&claims.session?)?;
         let account = self.accounts.peek(&claims.user_id, stored.user_version, now)?;
-        let is_alive = is_of(&stored, &claims) && !stored.session.is_expired(now);
+        let is_alive = is_of(&stored, claims) && !stored.session.is_expired(now);
         let is_admitted = is_alive && account.state.admits(&stored.session);
-        if is_admitted { self.authenticated(claims, account, client, now).ok() } else { None }
+        if is_admitted { self.authenticated(read, account, client, now).ok() } else { None }
     }
 
     async fn authenticate(
@@ -162,18 +194,20 @@ impl Authenticator for ByToken {
         _: Activity,
     ) -> Result<Authenticated, AuthenticateError> {
         let now = self.clock.now();
-        let claims = self.read(presented.tokens, now)?.ok_or(AuthenticateError::NotAuthenticated)?;
+        let read = self.read(presented.tokens, now)?.ok_or(AuthenticateError::NotAuthenticated)?;
+        let claims = &read.0;
         let Some(sessions) = &self.sessions else {
             let account = self.accounts.get(&claims.user_id, UserVersion::default()).await?;
-            return self.authenticated(claims, account.ok_or_else(|| refuse(InvalidToken::Void))?, client, now);
+            let account = account.ok_or_else(|| refuse(InvalidToken::Void))?;
+            return self.authenticated(read, account, client, now);
         };
         let id = claims.session.ok_or_else(|| refuse(InvalidToken::Foreign))?;
         let found = sessions.find(&id).await?;
-        let alive = found.filter(|stored| is_of(stored, &claims) && !stored.session.is_expired(now));
+        let alive = found.filter(|stored| is_of(stored, claims) && !stored.session.is_expired(now));
         let stored = alive.ok_or_else(|| revoked(&id))?;
         let account = self.accounts.get(&claims.user_id, stored.user_version).await?;
         let account = account.filter(|account| account.state.admits(&stored.session)).ok_or_else(|| revoked(&id))?;
-        self.authenticated(claims, account, client, now)
+        self.authenticated(read, account, client, now)
     }
 
     /// Nothing is renewed along with a token.
@@ -194,7 +228,7 @@ impl Authenticator for ByToken {
         self.issue(session, None).map(HandedOut::Tokens).map(Some)
     }
 
-    fn revocation(&self) -> Revocation {
+    fn revocation(&self, _: &Authenticated) -> Revocation {
         match self.sessions {
             Some(_) => Revocation::Immediate,
             None => Revocation::AtExpiry(self.clock.now().plus(self.policy.access_ttl)),
@@ -225,6 +259,7 @@ fn described(claims: AccessClaims, account: &KnownAccount, client: &Client) -> S
         created_at: authenticated_at,
         last_activity: claims.issued_at,
         authenticated_at,
+        password_given: claims.authenticated_at.is_some(),
         remember: true,
         transport: Transport::Bearer,
         client: client.clone(),

@@ -203,6 +203,7 @@ impl<'a> Case<'a> {
             id,
             current_role: if present.current_role == Role::Buyer { Role::Seller } else { Role::Buyer },
             authenticated_at: self.now,
+            password_given: !present.password_given,
             remember: !present.remember,
             client: Client { user_agent: format!("{} \"é", self.now), ..present.client },
             refresh: present.refresh.map_or(Some(RefreshChain::begun_at(self.now)), |chain| {

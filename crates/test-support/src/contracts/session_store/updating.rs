@@ -22,6 +22,7 @@ pub async fn an_update_replaces_the_session_whole(fixture: Fixture<'_>) {
         current_role: Role::Seller,
         last_activity: later(60),
         authenticated_at: later(61),
+        password_given: false,
         remember: false,
         transport: Transport::Bearer,
         client: Client::new("2001:db8::1".parse().unwrap(), "\"},é"),

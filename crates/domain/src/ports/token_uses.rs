@@ -1,0 +1,10 @@
+//! Who still comes with tokens, while they are given up.
+
+use crate::client::Client;
+use crate::tokens::Origin;
+
+/// Counts requests that were let in by a token.
+pub trait TokenUses: Send + Sync {
+    /// One more, of this client.
+    fn count(&self, client: &Client, origin: Origin);
+}

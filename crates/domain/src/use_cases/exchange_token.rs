@@ -1,0 +1,115 @@
+//! Gives who holds a token a session for it, so that nobody has to log in again when tokens are given up.
+
+use std::sync::Arc;
+
+use crate::Timestamp;
+use crate::digest::Digest;
+use crate::ports::StoreError;
+use crate::ports::clock::Clock;
+use crate::ports::session_store::SessionStore;
+use crate::ports::spent_tokens::SpentTokens;
+use crate::ports::user_store::UserStore;
+use crate::role::Role;
+use crate::session::Ending;
+use crate::tokens::{AccessClaims, InvalidToken, Origin};
+use crate::use_cases::authenticate::by_token::ByToken;
+use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
+use crate::use_cases::log_in::LoggedIn;
+use crate::user::Account;
+
+/// Why there is no session for a token.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// There is no token.
+    #[error("no token")]
+    NotAuthenticated,
+    /// There are several.
+    #[error("several tokens")]
+    Ambiguous,
+    /// It isn't acceptable (any more).
+    #[error(transparent)]
+    Invalid(#[from] InvalidToken),
+    /// A store didn't do its part.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Exchanges tokens for sessions.
+pub struct ExchangeToken {
+    /// What reads tokens.
+    pub tokens: Arc<ByToken>,
+    /// Where it is remembered which were exchanged.
+    pub spent: Arc<dyn SpentTokens>,
+    /// Whose they are.
+    pub users: Arc<dyn UserStore>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// What makes sessions.
+    pub issue: Arc<IssueSession>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl ExchangeToken {
+    /// A session for the holder of this token: not fresh, since nobody gave a password. A token is good for one.
+    ///
+    /// # Errors
+    /// If there is no token, or it isn't acceptable, or that can't be told.
+    pub async fn execute(&self, tokens: &[&str], request: &SessionRequest) -> Result<LoggedIn, ExchangeError> {
+        let token = match tokens {
+            [] => return Err(ExchangeError::NotAuthenticated),
+            [token] => token,
+            [..] => return Err(ExchangeError::Ambiguous),
+        };
+        let (claims, origin) = self.tokens.read_one(token, self.clock.now())?;
+        let account = self.holder(&claims).await?.ok_or(InvalidToken::Void)?;
+        let issued = self.issue(&claims, &account, request).await?.ok_or(InvalidToken::Void)?;
+        self.spend(&claims, origin, &issued).await?;
+        for replaced in &request.replaces {
+            self.sessions.delete(&replaced.id(), Ending::Replaced).await?;
+        }
+        tracing::info!(
+            event = "token_exchanged",
+            origin = origin.as_str(),
+            user_id = %issued.session.user_id,
+            session_id = %issued.session.id,
+        );
+        Ok(LoggedIn { account, issued })
+    }
+
+    /// The user, if it is one who may have a session for a token that was issued then: not before the last time that all
+    /// sessions were ended, nor by who may not log in.
+    async fn holder(&self, claims: &AccessClaims) -> Result<Option<Account>, StoreError> {
+        let Some(account) = self.users.find(&claims.user_id).await? else { return Ok(None) };
+        let epoch_began_at: Option<Timestamp> = self.users.session_epoch_began_at(&claims.user_id).await?;
+        let is_of_the_epoch = epoch_began_at.is_none_or(|began_at| claims.issued_at >= began_at);
+        Ok((account.user().is_active && is_of_the_epoch).then_some(account))
+    }
+
+    /// What came with the request gives way only once the token was good.
+    async fn issue(
+        &self,
+        claims: &AccessClaims,
+        account: &Account,
+        request: &SessionRequest,
+    ) -> Result<Option<IssuedSession>, StoreError> {
+        let user = account.user();
+        let usable = |role: &Role| account.profile.is_usable(*role);
+        let role = claims.role.filter(usable).unwrap_or_else(|| user.default_role());
+        let request = SessionRequest { replaces: Vec::new(), ..request.clone() };
+        self.issue.execute(&user.id, account.state, role, &request, Proof::Token(claims.issued_at)).await
+    }
+
+    /// Spends the token for this session. The session is there first: a token that was spent for nothing would be lost to a
+    /// client that never got an answer, while a session whose secret nobody got harms nobody.
+    async fn spend(&self, claims: &AccessClaims, origin: Origin, issued: &IssuedSession) -> Result<(), ExchangeError> {
+        let token = Digest::of(format!("{}\n{}", origin.as_str(), claims.id).as_bytes());
+        let spent = self.spent.spend(&token, claims.expires_at).await;
+        if matches!(spent, Ok(true)) {
+            return Ok(());
+        }
+        self.sessions.delete(&issued.session.id, Ending::Removed).await?;
+        spent?;
+        Err(InvalidToken::Void.into())
+    }
+}
