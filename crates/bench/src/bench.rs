@@ -15,7 +15,7 @@ use crate::figures::profile::{Lane, Lanes, Sizes};
 use crate::figures::{commands, login, memory, profile, revocation};
 use crate::population::{Member, Part, Pattern};
 use crate::redis::Redis;
-use crate::service::{NearCache, Server, log_in, register};
+use crate::service::{NearCache, Server, log_in, log_in_for_token, register};
 use crate::table::{self, Figure};
 use crate::wrk::{Clients, Wrk};
 
@@ -108,14 +108,18 @@ async fn measure(folder: &Path, database: &Database, scale: &Scale) -> Result<Ve
     let key = format!("session:{}", Member(0).session_id());
     let mut bare = Server::reference("bare handler", folder, &answer, &["bare"]).await?;
     let mut hs256 = Server::reference("HS256 handler", folder, &answer, &["hs256"]).await?;
+    let mut jwt = Server::by_tokens("tokens", folder, database, &few).await?;
+    let access = log_in_for_token(&mut jwt.connect().await?, &Member(0).email()).await?;
     let one_get = ["one-get", "--redis", few.url(), "--key", &key];
     let mut one_get = Server::reference("one GET handler", folder, &answer, &one_get).await?;
     let one = Clients::One(format!("Cookie: {}", Member(0).cookie()));
     let token = hs256.event["token"].as_str().ok_or("the HS256 handler says no token")?;
     let with_token = Clients::One(format!("Authorization: Bearer {token}"));
+    let with_access_token = Clients::One(format!("Authorization: Bearer {access}"));
     let lanes = Lanes {
         bare: Lane { server: &mut bare, clients: one.clone() },
         hs256: Lane { server: &mut hs256, clients: with_token },
+        jwt: Lane { server: &mut jwt, clients: with_access_token },
         one_get: Lane { server: &mut one_get, clients: one.clone() },
         on: Lane { server: &mut on_few, clients: one.clone() },
         off: Lane { server: &mut off_few, clients: one },

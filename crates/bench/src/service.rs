@@ -39,8 +39,7 @@ pub(crate) enum NearCache {
 }
 
 impl Server {
-    /// Starts the service on these stores. Nothing is limited, and new users needn't verify their addresses; all else is
-    /// as it is by default.
+    /// Starts the service on these stores.
     pub(crate) async fn service(
         name: &str,
         folder: &Path,
@@ -48,8 +47,37 @@ impl Server {
         redis: &Redis,
         near_cache: NearCache,
     ) -> Result<Self, Error> {
-        let program = std::env::current_exe()?.with_file_name("markt-auth");
+        let near_cache = ("MARKT_SESSION__NEAR_CACHE__ENABLED", (near_cache == NearCache::On).to_string());
+        Self::configured(name, folder, database, redis, &[near_cache]).await
+    }
+
+    /// The same, but that its clients hold tokens, signed with HS256, which live longer than a benchmark.
+    pub(crate) async fn by_tokens(
+        name: &str,
+        folder: &Path,
+        database: &Database,
+        redis: &Redis,
+    ) -> Result<Self, Error> {
         let variables = [
+            ("MARKT_AUTH__MODE", "jwt".to_owned()),
+            ("MARKT_JWT__ALGORITHM", "HS256".to_owned()),
+            ("MARKT_JWT__SECRET", "a secret for as long as a benchmark lasts".to_owned()),
+            ("MARKT_JWT__ACCESS_TTL", "24h".to_owned()),
+        ];
+        Self::configured(name, folder, database, redis, &variables).await
+    }
+
+    /// Nothing is limited, and new users needn't verify their addresses; all else is as it is by default, unless these
+    /// variables say otherwise.
+    async fn configured(
+        name: &str,
+        folder: &Path,
+        database: &Database,
+        redis: &Redis,
+        more: &[(&str, String)],
+    ) -> Result<Self, Error> {
+        let program = std::env::current_exe()?.with_file_name("markt-auth");
+        let mut variables = vec![
             ("MARKT_BIND", "127.0.0.1:0".to_owned()),
             ("MARKT_ADMIN_BIND", "127.0.0.1:0".to_owned()),
             ("MARKT_DATABASE_URL", database.url().to_owned()),
@@ -60,8 +88,8 @@ impl Server {
             ("MARKT_LIMITS__LOGIN_PER_IP", "off".to_owned()),
             ("MARKT_LIMITS__CODES_PER_ACCOUNT", "off".to_owned()),
             ("MARKT_TELEMETRY__LOG_FORMAT", "json".to_owned()),
-            ("MARKT_SESSION__NEAR_CACHE__ENABLED", (near_cache == NearCache::On).to_string()),
         ];
+        variables.extend_from_slice(more);
         Self::serving(Process::start(name, folder, program.as_os_str(), &["serve"], &variables)?).await
     }
 
@@ -99,6 +127,14 @@ pub(crate) async fn register(connection: &mut Connection, email: &str) -> Result
     let answer = connection.post(REGISTER, None, &body).await?.expect(StatusCode::CREATED)?;
     let profile: Value = serde_json::from_slice(&answer.body)?;
     Ok(profile["id"].as_str().ok_or("a profile has no id")?.to_owned())
+}
+
+/// Logs in where clients hold tokens, and returns the access token.
+pub(crate) async fn log_in_for_token(connection: &mut Connection, email: &str) -> Result<String, Error> {
+    let body = json!({ "email": email, "password": PASSWORD });
+    let answer = connection.post(LOGIN, None, &body).await?.expect(StatusCode::OK)?;
+    let body: Value = serde_json::from_slice(&answer.body)?;
+    Ok(body["access_token"].as_str().ok_or("a login gave no access token")?.to_owned())
 }
 
 /// Logs in, and returns the cookie.

@@ -1,5 +1,6 @@
 //! The service on its way from tokens to sessions (`auth.mode = dual`).
 
+use markt_domain::ports::clock::Clock as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -17,6 +18,7 @@ on_both_deployments!(
     a_session_and_a_token_of_two_users_are_ambiguous,
     a_dead_session_does_not_keep_a_token_from_counting,
     tokens_of_strangers_are_not_accepted,
+    what_another_system_means_by_our_claims_gives_nothing,
     a_logout_ends_what_the_caller_came_by,
 );
 
@@ -107,6 +109,20 @@ async fn tokens_of_strangers_are_not_accepted(deployment: Deployment) {
     ] {
         server.with_bearer(&token).get("/users/profile").await.assert_error(401, "invalid_token");
     }
+}
+
+/// Neither a fresh session, nor another one's place.
+async fn what_another_system_means_by_our_claims_gives_nothing(deployment: Deployment) {
+    let server = by_either(deployment).await.start().await;
+    let secret = server.secret_of(EMAIL).await;
+    let (now, id) = (server.clock().now().unix_milliseconds() / 1000, crate::server::public_id(&secret));
+    let token = legacy_token(&server, "both1", json!({"auth_time": now, "sid": id, "role": "admin"})).await;
+    let client = server.with_bearer(&token);
+    let session = client.get("/session").await.json();
+    assert_eq!((&session["fresh"], &session["current_role"]), (&json!(false), &json!("buyer")));
+    assert_ne!(session["id"], id);
+    client.post_nothing("/users/logout").await.assert_status(204);
+    server.assert_alive(&secret, "both1").await;
 }
 
 async fn a_logout_ends_what_the_caller_came_by(deployment: Deployment) {

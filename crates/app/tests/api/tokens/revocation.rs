@@ -16,6 +16,7 @@ on_both_deployments!(
     the_other_devices_can_be_logged_out,
     a_deactivated_user_is_out_once_the_copy_of_the_user_is_old,
     with_the_deny_list_every_logout_is_immediate,
+    with_the_deny_list_an_epoch_that_an_operator_began_counts,
     with_the_deny_list_a_changed_password_ends_the_other_devices_tokens_at_once,
 );
 
@@ -114,6 +115,21 @@ async fn with_the_deny_list_every_logout_is_immediate(deployment: Deployment) {
         caller(&server, tokens).get("/users/profile").await.assert_error(401, "session_revoked");
     }
     assert_let_in(&server, &log_in(&server).await).await;
+}
+
+/// In SQL, past the service; also where the session itself is answered from memory.
+async fn with_the_deny_list_an_epoch_that_an_operator_began_counts(deployment: Deployment) {
+    let server = by_tokens(deployment).await.with("MARKT_JWT__DENYLIST", "true").start().await;
+    let tokens = log_in(&server).await;
+    assert_let_in(&server, &tokens).await;
+    server
+        .setup
+        .execute_sql("UPDATE auth_user_states SET session_epoch = session_epoch + 1, version = version + 1")
+        .await;
+    server.clock().advance(std::time::Duration::from_secs(61));
+    for _ in 0..5 {
+        caller(&server, &tokens).get("/users/profile").await.assert_error(401, "session_revoked");
+    }
 }
 
 async fn with_the_deny_list_a_changed_password_ends_the_other_devices_tokens_at_once(deployment: Deployment) {
