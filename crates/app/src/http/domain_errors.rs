@@ -119,6 +119,7 @@ impl From<PasswordError> for ApiError {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::WrongPassword => Self::new(ErrorType::WrongPassword),
+            PasswordError::NoSession => Self::new(ErrorType::ReauthenticationRequired),
             PasswordError::SessionRevoked => Self::new(ErrorType::SessionRevoked),
             PasswordError::Throttle(error) => error.into(),
             PasswordError::Hashing(error) => error.into(),
@@ -151,6 +152,7 @@ impl From<SwitchRoleError> for ApiError {
     fn from(error: SwitchRoleError) -> Self {
         match error {
             SwitchRoleError::RoleUnavailable(role) => role_unavailable(role),
+            SwitchRoleError::NoSession => Self::new(ErrorType::ReauthenticationRequired),
             SwitchRoleError::SessionRevoked => Self::new(ErrorType::SessionRevoked),
             SwitchRoleError::Store(error) => error.into(),
         }

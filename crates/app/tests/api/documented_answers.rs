@@ -316,6 +316,10 @@ async fn what_tokens_are_for(sweep: &mut Sweep) {
     for status in [200, 401] {
         sweep.send(&client, "POST", "/auth/exchange", None).await.assert_status(status);
     }
+    let password = json!({"password": PASSWORD, "current_password": PASSWORD, "new_password": PASSWORD});
+    for path in ["/users/switch-role", "/users/reauthenticate", "/users/password"] {
+        sweep.post(&client, path, password.clone()).await.assert_error(403, "reauthentication_required");
+    }
     sweep.send(&server.client(), "POST", "/auth/exchange", None).await.assert_error(401, "not_authenticated");
     let two = client.clone().with_header("authorization", "Bearer a.b.c");
     sweep.send(&two, "POST", "/auth/exchange", None).await.assert_error(400, "ambiguous_credentials");

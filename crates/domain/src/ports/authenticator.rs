@@ -40,6 +40,9 @@ impl Deref for FoundSession {
 pub struct Authenticated {
     /// The session that the request belongs to.
     pub session: FoundSession,
+    /// Whether the store has that session. A token that another issuer made belongs to none, and is one of its own: what
+    /// changes a session can't be done by it.
+    pub has_session: bool,
     /// Whose session it is.
     pub account: Arc<KnownAccount>,
     /// Whether the caller gave the password recently enough for what needs that.

@@ -44,6 +44,9 @@ impl ChangePassword {
         new: &NewPassword,
         client: &Client,
     ) -> Result<ChangedSession, PasswordError> {
+        if !caller.has_session {
+            return Err(PasswordError::NoSession);
+        }
         let (user, id) = (&caller.session.user_id, &caller.session.id);
         for _ in 0..ATTEMPTS {
             let old = self.confirm.execute(user, present, client).await?;

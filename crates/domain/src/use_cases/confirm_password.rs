@@ -17,6 +17,9 @@ pub enum PasswordError {
     /// It is another password.
     #[error("wrong password")]
     WrongPassword,
+    /// There is no session that could be renewed.
+    #[error("no session of this service")]
+    NoSession,
     /// The session ended meanwhile.
     #[error("the session was revoked")]
     SessionRevoked,

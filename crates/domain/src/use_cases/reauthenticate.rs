@@ -27,6 +27,9 @@ impl Reauthenticate {
         password: &Password,
         client: &Client,
     ) -> Result<ChangedSession, PasswordError> {
+        if !caller.has_session {
+            return Err(PasswordError::NoSession);
+        }
         let session = &caller.session;
         self.confirm.execute(&session.user_id, password, client).await?;
         let changed = self.rotation.rotate(&session.id, caller.by_former_secret, |session, now| {

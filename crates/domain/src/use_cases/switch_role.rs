@@ -14,6 +14,9 @@ pub enum SwitchRoleError {
     /// The user hasn't both accounts, or the other one was deactivated.
     #[error("the user can't act as {0}")]
     RoleUnavailable(Role),
+    /// There is no session that could be switched.
+    #[error("no session of this service")]
+    NoSession,
     /// The session ended meanwhile.
     #[error("the session was revoked")]
     SessionRevoked,
@@ -35,6 +38,9 @@ impl SwitchRole {
     /// # Errors
     /// If the user can't act in the other role, or the session ended meanwhile, or a store fails.
     pub async fn execute(&self, caller: &Authenticated) -> Result<ChangedSession, SwitchRoleError> {
+        if !caller.has_session {
+            return Err(SwitchRoleError::NoSession);
+        }
         let session = &caller.session;
         let role = session.current_role.other();
         let user = caller.account.user();

@@ -45,7 +45,8 @@ impl FromFields for PasswordBody {
         (status = 200, description = "Changed", body = WithToken<MessageBody>),
         (status = 400, description = "`malformed_body`, `bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
-        (status = 403, description = "`wrong_password`, `cross_origin_refused`", body = ErrorBody),
+        (status = 403, description = "`wrong_password`, `cross_origin_refused`, \
+                                      `reauthentication_required`: the token belongs to no session", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 413, description = "`body_too_large`", body = ErrorBody),
         (status = 415, description = "`unsupported_media_type`", body = ErrorBody),

@@ -35,7 +35,8 @@ pub struct SwitchedBody<'a> {
         (status = 200, description = "Switched", body = WithToken<SwitchedBody>),
         (status = 400, description = "`bad_request`, `ambiguous_credentials`", body = ErrorBody),
         (status = 401, description = "`not_authenticated`, `session_expired`, `session_revoked`, `invalid_token`", body = ErrorBody),
-        (status = 403, description = "`role_unavailable`, `cross_origin_refused`", body = ErrorBody),
+        (status = 403, description = "`role_unavailable`, `cross_origin_refused`, \
+                                      `reauthentication_required`: the token belongs to no session", body = ErrorBody),
         (status = 408, description = "`request_timeout`", body = ErrorBody),
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
     )

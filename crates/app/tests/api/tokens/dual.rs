@@ -20,6 +20,7 @@ on_both_deployments!(
     tokens_of_strangers_are_not_accepted,
     what_another_system_means_by_our_claims_gives_nothing,
     a_logout_ends_what_the_caller_came_by,
+    what_changes_a_session_takes_one_and_nobody_is_told_to_be_logged_out,
 );
 
 async fn a_login_makes_a_session_and_tokens_are_accepted_on_every_route(deployment: Deployment) {
@@ -136,6 +137,19 @@ async fn a_logout_ends_what_the_caller_came_by(deployment: Deployment) {
     server.assert_dead(&secret).await;
     server.clock().advance(ACCESS_TTL * 5);
     client.get("/users/profile").await.assert_error(401, "invalid_token");
+}
+
+/// Clients wipe what they hold on a 401; and a password must not be changed by a request that is refused.
+async fn what_changes_a_session_takes_one_and_nobody_is_told_to_be_logged_out(deployment: Deployment) {
+    let server = by_either(deployment).await.start().await;
+    let secret = server.secret_of(EMAIL).await;
+    let client = server.with_bearer(&legacy_token(&server, "both1", json!({})).await);
+    let passwords = json!({"password": PASSWORD, "current_password": PASSWORD, "new_password": "Password456"});
+    for path in ["/users/switch-role", "/users/reauthenticate", "/users/password"] {
+        client.post(path, passwords.clone()).await.assert_error(403, "reauthentication_required");
+    }
+    server.assert_alive(&secret, "both1").await;
+    assert_eq!(server.client().log_in(EMAIL, PASSWORD).await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

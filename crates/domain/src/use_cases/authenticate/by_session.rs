@@ -71,6 +71,7 @@ impl BySession {
         Ok(Authenticated {
             by_former_secret: stored.honoured_until.is_some(),
             session: FoundSession(stored),
+            has_session: true,
             account,
             is_fresh,
             secret: Some(secret),
@@ -200,7 +201,15 @@ impl Authenticator for BySession {
         }
         let is_fresh = self.is_fresh(&stored, now);
         let session = FoundSession(stored);
-        Some(Authenticated { session, account, is_fresh, by_former_secret: false, secret: Some(0), was_touched: false })
+        Some(Authenticated {
+            session,
+            has_session: true,
+            account,
+            is_fresh,
+            by_former_secret: false,
+            secret: Some(0),
+            was_touched: false,
+        })
     }
 
     async fn authenticate(

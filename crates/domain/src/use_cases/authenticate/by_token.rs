@@ -121,7 +121,9 @@ impl ByToken {
         }
         let fresh_for = self.policy.fresh_for;
         let is_fresh = claims.authenticated_at.is_some_and(|at| now.since(at) < fresh_for);
+        let has_session = claims.session.is_some();
         Ok(Authenticated {
+            has_session,
             session: FoundSession(Arc::new(described(claims, &account, client))),
             account,
             is_fresh,
