@@ -66,8 +66,8 @@ pub struct Parts {
     pub signer: Option<Arc<dyn TokenSigner>>,
     /// What verifies those of the system that this service takes the place of, if there are any.
     pub legacy: Option<Arc<dyn TokenVerifier>>,
-    /// What counts requests that come with tokens.
-    pub token_uses: Arc<dyn TokenUses>,
+    /// What counts requests that come with tokens, while these are given up.
+    pub token_uses: Option<Arc<dyn TokenUses>>,
     /// Where it is remembered which tokens were exchanged for sessions.
     pub spent: Arc<dyn SpentTokens>,
 }
@@ -83,7 +83,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         Arc::new(ByToken {
             signer,
             legacy,
-            uses: (config.auth.mode == AuthMode::Dual).then_some(token_uses),
+            uses: token_uses,
             sessions: config.jwt.denylist.then(|| Arc::clone(&sessions)),
             accounts: Arc::clone(&accounts),
             clock: Arc::clone(&clock),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use markt_domain::client::Client;
 use markt_domain::ports::device_recognizer::DeviceRecognizer;
 use markt_domain::ports::token_uses::TokenUses;
-use markt_domain::tokens::Origin;
+use markt_domain::tokens::Issuer;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -43,8 +43,8 @@ impl LegacyTokenRequests {
 }
 
 impl TokenUses for LegacyTokenRequests {
-    fn count(&self, client: &Client, origin: Origin) {
+    fn count(&self, client: &Client, issuer: Issuer) {
         let client = self.recognizer.recognize(&client.user_agent).to_string().chars().take(MAX_CLIENT).collect();
-        self.requests.get_or_create(&Labels { client, issuer: origin.as_str() }).inc();
+        self.requests.get_or_create(&Labels { client, issuer: issuer.as_str() }).inc();
     }
 }

@@ -21,6 +21,7 @@ use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::RateLimiter;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
+use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_mail::{Outbox, Transport};
@@ -202,15 +203,16 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     let devices: Arc<dyn DeviceRecognizer> = Arc::new(Recognizer::new()?);
     let signer = token_signer::open(config, surroundings)?;
     let legacy = token_signer::open_legacy(config)?;
-    let token_uses = LegacyTokenRequests::new(Arc::clone(&devices));
-    if config.auth.mode == AuthMode::Dual {
-        token_uses.register(&mut metrics);
-    }
+    let token_uses = (config.auth.mode == AuthMode::Dual).then(|| {
+        let requests = LegacyTokenRequests::new(Arc::clone(&devices));
+        requests.register(&mut metrics);
+        Arc::new(requests) as Arc<dyn TokenUses>
+    });
     let jwks = signer.as_ref().and_then(|signer| signer.jwks()).map(|keys| keys.to_json().into());
     let parts = Parts {
         signer: signer.map(|signer| signer as Arc<dyn TokenSigner>),
         legacy: legacy.map(|legacy| legacy as Arc<dyn TokenVerifier>),
-        token_uses: Arc::new(token_uses),
+        token_uses,
         spent: Arc::new(SeaOrmSpentTokens::new(database.clone())),
         users: Arc::clone(&users),
         sessions,

@@ -39,14 +39,14 @@ impl fmt::Debug for Token {
 
 /// Who issued a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
+pub enum Issuer {
     /// This service.
     Own,
     /// The system that it takes the place of.
     Legacy,
 }
 
-impl Origin {
+impl Issuer {
     /// Its name in metrics and in the log.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -10,8 +10,8 @@ use crate::ports::session_store::SessionStore;
 use crate::ports::spent_tokens::SpentTokens;
 use crate::ports::user_store::UserStore;
 use crate::role::Role;
-use crate::session::Ending;
-use crate::tokens::{AccessClaims, InvalidToken, Origin};
+use crate::session::{Ending, SessionSecret};
+use crate::tokens::{AccessClaims, InvalidToken, Issuer};
 use crate::use_cases::authenticate::by_token::ByToken;
 use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
 use crate::use_cases::log_in::LoggedIn;
@@ -61,16 +61,19 @@ impl ExchangeToken {
             [token] => token,
             [..] => return Err(ExchangeError::Ambiguous),
         };
-        let (claims, origin) = self.tokens.read_one(token, self.clock.now())?;
+        let (claims, issuer) = self.tokens.read_one(token, self.clock.now())?;
         let account = self.holder(&claims).await?.ok_or(InvalidToken::Void)?;
         let issued = self.issue(&claims, &account, request).await?.ok_or(InvalidToken::Void)?;
-        self.spend(&claims, origin, &issued).await?;
-        for replaced in &request.replaces {
-            self.sessions.delete(&replaced.id(), Ending::Replaced).await?;
+        self.spend(&claims, issuer, &issued).await?;
+        for replaced in request.replaces.iter().map(SessionSecret::id) {
+            // The token is spent: an error now would leave its holder with nothing.
+            if let Err(error) = self.sessions.delete(&replaced, Ending::Replaced).await {
+                tracing::warn!(%error, session_id = %replaced, "a session that came along with a token lives on");
+            }
         }
         tracing::info!(
             event = "token_exchanged",
-            origin = origin.as_str(),
+            issuer = issuer.as_str(),
             user_id = %issued.session.user_id,
             session_id = %issued.session.id,
         );
@@ -100,10 +103,10 @@ impl ExchangeToken {
         self.issue.execute(&user.id, account.state, role, &request, Proof::Token(claims.issued_at)).await
     }
 
-    /// Spends the token for this session. The session is there first: a token that was spent for nothing would be lost to a
-    /// client that never got an answer, while a session whose secret nobody got harms nobody.
-    async fn spend(&self, claims: &AccessClaims, origin: Origin, issued: &IssuedSession) -> Result<(), ExchangeError> {
-        let token = Digest::of(format!("{}\n{}", origin.as_str(), claims.id).as_bytes());
+    /// Spends the token for this session. The session is there first: a token that was spent while no session could be made
+    /// would be lost to its holder, whereas a session whose secret nobody got harms nobody.
+    async fn spend(&self, claims: &AccessClaims, issuer: Issuer, issued: &IssuedSession) -> Result<(), ExchangeError> {
+        let token = Digest::of(format!("{}\n{}", issuer.as_str(), claims.id).as_bytes());
         let spent = self.spent.spend(&token, claims.expires_at).await;
         if matches!(spent, Ok(true)) {
             return Ok(());

@@ -10,9 +10,7 @@ use crate::ports::session_store::{Change, SessionStore, StoredSession};
 use crate::session::{Ending, RefreshChain, Session};
 use crate::tokens::{InvalidToken, IssuedTokens, RefreshClaims};
 use crate::use_cases::authenticate::by_token::ByToken;
-
-/// How often it is tried while others change the same session.
-const ATTEMPTS: usize = 200;
+use crate::use_cases::rotate_session::{ATTEMPTS, contended};
 
 /// Why there are no new tokens.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +82,7 @@ impl RefreshTokens {
                 Standing::None => return Err(InvalidToken::Void.into()),
             }
         }
-        Err(StoreError::unavailable("refresh tokens", "the session was changed again and again").into())
+        Err(contended("refresh tokens").into())
     }
 
     /// The session that the token keeps alive, if it and its user are such that it may.

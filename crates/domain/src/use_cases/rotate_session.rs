@@ -13,7 +13,7 @@ use crate::session::{Session, SessionId, SessionPolicy, SessionSecret};
 
 /// How often a change is tried while others change the same session. Each time that one is refused, another one was
 /// made: so many at once come through, and more than a person can do.
-const ATTEMPTS: usize = 200;
+pub(super) const ATTEMPTS: usize = 200;
 
 /// A session that was changed.
 #[derive(Clone, Debug)]
@@ -131,6 +131,6 @@ impl RotateSession {
     }
 }
 
-fn contended(operation: &'static str) -> StoreError {
+pub(super) fn contended(operation: &'static str) -> StoreError {
     StoreError::unavailable(operation, "the session was changed again and again")
 }

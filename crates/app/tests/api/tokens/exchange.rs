@@ -213,7 +213,7 @@ async fn where_the_mode_is_another_there_is_nothing_to_exchange(deployment: Depl
     exchange(&server, "a.b.c").await.assert_error(404, "not_found");
 }
 
-/// An answer that never came must not cost the token.
+/// Nobody loses the token to a store that couldn't make a session for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_not_spent_for_nothing_while_a_store_is_away() {
     let setup = by_either(Deployment::Full).await;

@@ -24,7 +24,7 @@ use crate::ports::session_store::{Revision, SessionStore, StoredSession};
 use crate::ports::token_signer::{TokenSigner, TokenVerifier};
 use crate::ports::token_uses::TokenUses;
 use crate::session::{RefreshChain, Session, SessionId, SessionSecret, Transport};
-use crate::tokens::{AccessClaims, InvalidToken, IssuedTokens, Origin, RefreshClaims, Token};
+use crate::tokens::{AccessClaims, InvalidToken, IssuedTokens, Issuer, RefreshClaims, Token};
 use crate::user::{UserId, UserVersion};
 
 /// How long tokens live.
@@ -67,13 +67,13 @@ impl ByToken {
     ///
     /// # Errors
     /// If it isn't acceptable.
-    pub fn read_one(&self, token: &str, now: Timestamp) -> Result<(AccessClaims, Origin), InvalidToken> {
+    pub fn read_one(&self, token: &str, now: Timestamp) -> Result<(AccessClaims, Issuer), InvalidToken> {
         match (self.signer.read_access(token, now), &self.legacy) {
-            (Ok(claims), _) => Ok((claims, Origin::Own)),
+            (Ok(claims), _) => Ok((claims, Issuer::Own)),
             (Err(InvalidToken::Foreign), Some(legacy)) => {
                 let claims = legacy.read_access(token, now)?;
                 // By these names, its issuer means something else than we do.
-                Ok((AccessClaims { session: None, authenticated_at: None, ..claims }, Origin::Legacy))
+                Ok((AccessClaims { session: None, authenticated_at: None, ..claims }, Issuer::Legacy))
             }
             (Err(reason), _) => Err(reason),
         }
@@ -87,8 +87,8 @@ impl ByToken {
     }
 
     /// The claims of the one token that counts, if there is any token.
-    fn read(&self, tokens: &[&str], now: Timestamp) -> Result<Option<(AccessClaims, Origin)>, AuthenticateError> {
-        let mut valid: Option<(AccessClaims, Origin)> = None;
+    fn read(&self, tokens: &[&str], now: Timestamp) -> Result<Option<(AccessClaims, Issuer)>, AuthenticateError> {
+        let mut valid: Option<(AccessClaims, Issuer)> = None;
         let mut refusal = None;
         for token in tokens {
             match (self.read_one(token, now), &valid) {
@@ -107,7 +107,7 @@ impl ByToken {
 
     fn authenticated(
         &self,
-        (claims, origin): (AccessClaims, Origin),
+        (claims, issuer): (AccessClaims, Issuer),
         account: Arc<KnownAccount>,
         client: &Client,
         now: Timestamp,
@@ -117,7 +117,7 @@ impl ByToken {
             return Err(AuthenticateError::SessionRevoked);
         }
         if let Some(uses) = &self.uses {
-            uses.count(client, origin);
+            uses.count(client, issuer);
         }
         let fresh_for = self.policy.fresh_for;
         let is_fresh = claims.authenticated_at.is_some_and(|at| now.since(at) < fresh_for);
