@@ -48,14 +48,13 @@ impl Presented<'_> {
 /// The different secrets in a request's cookies of this name and, if `bearer` are taken, in its `Authorization`. What
 /// can't be a secret is passed over in cookies: it is no different from none.
 pub fn presented<'a>(headers: &'a HeaderMap, cookie_name: &str, bearer: bool) -> Presented<'a> {
+    // By bytes: what stands in other cookies need be no text.
     let from_cookies = headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == cookie_name)
-        .map(|(_, value)| (value, true));
+        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| pair.trim_ascii().strip_prefix(cookie_name.as_bytes())?.strip_prefix(b"="))
+        .filter_map(|value| Some((std::str::from_utf8(value).ok()?, true)));
     let from_authorization = headers
         .get_all(AUTHORIZATION)
         .iter()
@@ -140,6 +139,13 @@ mod tests {
         let headers =
             [(COOKIE, long.as_str()), (COOKIE, "markt_session"), (COOKIE, &other), (AUTHORIZATION, "Basic YTpi")];
         assert_eq!(found(&headers, true), Some(vec![]));
+    }
+
+    #[test]
+    fn another_cookie_that_is_no_text_hides_nothing() {
+        let header = [b"city=Z\xfcrich; markt_session=".as_slice(), secret('a').as_bytes()].concat();
+        let headers = HeaderMap::from_iter([(COOKIE, http::HeaderValue::from_bytes(&header).unwrap())]);
+        assert_eq!(presented(&headers, "markt_session", true).secrets.len(), 1);
     }
 
     #[test]

@@ -65,7 +65,11 @@ pub fn parse(bytes: &[u8], closed: bool) -> Option<Answer> {
         headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
     }
     let body = &bytes[end + 4..];
-    let length: Option<usize> = headers.get("content-length").map(|length| length.to_str().unwrap().parse().unwrap());
+    let length: Option<usize> = match headers.get("content-length") {
+        Some(length) => Some(length.to_str().unwrap().parse().unwrap()),
+        // RFC 9112, section 6.3: it has no body.
+        None => (status == StatusCode::NO_CONTENT).then_some(0),
+    };
     (closed || length.is_some_and(|length| body.len() >= length)).then(|| Answer {
         status,
         headers,
