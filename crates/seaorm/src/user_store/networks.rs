@@ -7,7 +7,7 @@ use markt_domain::client::Network;
 use markt_domain::credentials::EmailAddress;
 use markt_domain::ports::user_store::KNOWN_NETWORKS;
 use markt_domain::user::UserId;
-use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, JoinType, Order,
     QueryFilter as _, QuerySelect as _, RelationDef,
@@ -43,13 +43,23 @@ pub(super) async fn knows(
     Ok(known.is_some())
 }
 
-/// Notes the network, and forgets all but the last ones.
+/// Notes the network, and forgets all but the last ones, of which there are none if it was known: most logins come from
+/// where the last one did, and take one statement.
 pub(super) async fn remember(
     transaction: &DatabaseTransaction,
     user: &UserId,
     network: Network,
     at: Timestamp,
 ) -> Result<(), DbErr> {
+    let known = Entity::update_many()
+        .col_expr(Column::LastLoginAt, Expr::value(at.unix_milliseconds()))
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::Network.eq(network.to_string()))
+        .exec(transaction)
+        .await?;
+    if known.rows_affected > 0 {
+        return Ok(());
+    }
     let row = ActiveModel {
         user_id: Set(user.as_str().to_owned()),
         network: Set(network.to_string()),
