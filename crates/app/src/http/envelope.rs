@@ -15,9 +15,9 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use markt_domain::ports::entropy::Entropy;
-use tracing::{Instrument as _, Span};
 
 use super::error::{ApiError, ErrorType};
+use crate::telemetry::with_request_id;
 
 /// The header that carries the request's id, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,7 +32,7 @@ const NOTHING: HeaderValue =
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
 /// How many headers an answer has, about: so many don't take room bit by bit.
-const USUAL_HEADERS: usize = 12;
+pub const USUAL_HEADERS: usize = 12;
 
 /// Wraps answers.
 pub struct Envelope {
@@ -49,7 +49,6 @@ pub struct Opened {
     id: HeaderValue,
     method: Method,
     uri: Uri,
-    span: Span,
 }
 
 impl Envelope {
@@ -71,29 +70,15 @@ impl Envelope {
     pub fn open(self: &Arc<Self>, request: &Request) -> Opened {
         let started = Instant::now();
         let id = self.ids.id(request.headers());
-        let span = tracing::info_span!("request", id = %id.to_str().unwrap_or_default());
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Opened { envelope: Arc::clone(self), started, id, method, uri, span }
-    }
-}
-
-impl Opened {
-    /// Waits for the answer, and wraps it.
-    pub async fn close(self, answer: impl Future<Output = Response>) -> Response {
-        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(self.span.clone()).await;
-        let mut response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
-        let _entered = self.span.enter();
-        response = describe_error(response, &self.id);
-        self.log(&response);
-        complete_headers(response.headers_mut(), self.id, self.envelope.strict_transport_security);
-        response
+        Opened { envelope: Arc::clone(self), started, id, method, uri }
     }
 
-    fn log(&self, response: &Response) {
+    fn log(&self, response: &Response, method: &Method, uri: &Uri, started: Instant) {
         let status = response.status().as_u16();
-        let milliseconds = || self.started.elapsed().as_secs_f64() * 1000.0;
-        let route = || self.envelope.routes.at(self.uri.path()).map_or("", |found| found.value.as_str());
-        let method = self.method.as_str();
+        let milliseconds = || started.elapsed().as_secs_f64() * 1000.0;
+        let route = || self.routes.at(uri.path()).map_or("", |found| found.value.as_str());
+        let method = method.as_str();
         let error = response.extensions().get::<ApiError>();
         let error_type = error.map(|error| tracing::field::debug(error.error_type()));
         match error.and_then(ApiError::cause) {
@@ -114,6 +99,23 @@ impl Opened {
                 );
             }
         }
+    }
+}
+
+impl Opened {
+    /// Waits for the answer, and wraps it.
+    pub async fn close(self, answer: impl Future<Output = Response>) -> Response {
+        let Self { envelope, started, id, method, uri } = self;
+        let answered = async {
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
+            let response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
+            envelope.log(&response, &method, &uri, started);
+            response
+        };
+        let (response, id) = with_request_id(id, answered).await;
+        let mut response = describe_error(response, &id);
+        complete_headers(response.headers_mut(), id, envelope.strict_transport_security);
+        response
     }
 }
 
@@ -178,7 +180,7 @@ fn describe_error(response: Response, id: &HeaderValue) -> Response {
 }
 
 fn complete_headers(headers: &mut HeaderMap, id: HeaderValue, strict_transport_security: bool) {
-    headers.reserve(USUAL_HEADERS);
+    headers.reserve(USUAL_HEADERS.saturating_sub(headers.len()));
     headers.insert(X_REQUEST_ID, id);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING);

@@ -21,7 +21,7 @@ const EMAIL: &str = "both1@markt.com";
 const WRONG: &str = "Unmistakable2Wrong";
 
 /// What all lines have, and reasons in words.
-const LEFT_OUT: [&str; 6] = ["timestamp", "level", "target", "span", "spans", "reason"];
+const LEFT_OUT: [&str; 5] = ["timestamp", "level", "target", "request_id", "reason"];
 
 /// A browser without a page, which keeps no cookies but is told its session's secret by cookie only.
 struct Browser<'a> {
@@ -54,6 +54,13 @@ fn events(log: &str) -> Vec<Value> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<BTreeMap<String, Value>>(line).ok());
     let events = lines.filter(|fields| fields.contains_key("event"));
     events.map(|fields| fields.into_iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())).collect()).collect()
+}
+
+/// The requests that the events in a log are about.
+fn request_ids(log: &str) -> Vec<String> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<BTreeMap<String, Value>>(line).ok());
+    let events = lines.filter(|fields| fields.contains_key("event"));
+    events.filter_map(|fields| Some(fields.get("request_id")?.as_str()?.to_owned())).collect()
 }
 
 async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deployment) {
@@ -114,6 +121,9 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
         assert_eq!(logged.get(place), Some(expected), "{log}");
     }
     assert_eq!(logged.len(), expected.len(), "{log}");
+    let requests = request_ids(&log);
+    assert_eq!(requests.len(), expected.len(), "each event says whose request it was: {log}");
+    assert_eq!(requests[0], registered.headers["x-request-id"], "{log}");
     for text in unseen {
         assert!(!log.contains(&text), "{text} stands in the log: {log}");
     }

@@ -1,10 +1,11 @@
 //! The profile: `GET` and `PATCH /users/profile`, `PATCH /users/profile/buyer` and `…/seller`, `POST /users/create-buyer`
 //! and `/users/create-seller`
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use axum::response::Response;
 use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use markt_domain::accounts::KnownAccount;
 use markt_domain::ports::authenticator;
 use markt_domain::role::Role;
@@ -16,6 +17,7 @@ use super::account_data::{BuyerData, BuyerPatch, SellerData, SellerPatch};
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::body::Json;
+use crate::http::envelope::USUAL_HEADERS;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, text};
 use crate::http::openapi::BASE_PATH;
@@ -206,5 +208,11 @@ fn show(status: StatusCode, account: &KnownAccount, role: Role) -> Response {
         // There is nothing in it that can't be written.
         serde_json::to_vec(&ProfileBody::new(&account.profile, role)).unwrap_or_default()
     });
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    // With room for what the envelope adds, or they would move.
+    let headers = response.headers_mut();
+    headers.reserve(USUAL_HEADERS);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

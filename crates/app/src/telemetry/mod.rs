@@ -1,5 +1,7 @@
 //! The log, on standard error.
 
+mod request_id;
+
 use std::io::IsTerminal as _;
 
 use tracing::level_filters::LevelFilter;
@@ -8,8 +10,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
+use self::request_id::{MarkedFields, MarkedObjects};
 use crate::config;
 use crate::config::values::LogFormat;
+
+pub use self::request_id::with_request_id;
 
 /// The crates whose log is the service's own; of others, warnings are enough.
 const OWN: [&str; 8] = [
@@ -29,8 +34,11 @@ pub fn init(config: &config::Telemetry) {
     let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(OWN.map(|name| (name, level)));
     let layer = fmt::layer().with_writer(std::io::stderr);
     let layer = match config.log_format {
-        LogFormat::Pretty => layer.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Pretty => {
+            let layer = layer.fmt_fields(MarkedFields::default());
+            layer.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed()
+        }
+        LogFormat::Json => layer.json().flatten_event(true).map_event_format(MarkedObjects).boxed(),
     };
     // A filter for all, which is asked once for each place that logs, unlike one for a layer.
     let installed = Registry::default().with(layer).with(filter).try_init();
