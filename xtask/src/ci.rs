@@ -3,17 +3,18 @@
 use std::time::{Duration, Instant};
 
 use crate::cargo::{self, ALL, Failure};
-use crate::{arrows, test};
+use crate::{arrows, loadtest, test};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
 /// The quick ones first.
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("formatting", formatting),
     ("arrows", arrows::run),
     ("clippy", clippy),
     ("docs", docs),
     ("test", || test::run(&[])),
+    ("loadtest", loadtest::check),
 ];
 
 pub(crate) fn run() -> Result<(), Failure> {

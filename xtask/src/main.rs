@@ -5,6 +5,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod dev;
+mod loadtest;
 mod test;
 mod wiring;
 
@@ -20,7 +21,9 @@ cargo xtask test [ARGS…]   runs all tests against a real Redis and PostgreSQL,
 cargo xtask arrows         checks who depends on whom, by deny.toml and docs/architecture.md
 cargo xtask bench [ARGS…]  measures the release build against plain servers, and prints a table of ratios;
                            ARGS are `--quick` and `--json FILE`
-cargo xtask ci             all that CI checks: formatting, clippy, docs, arrows, test
+cargo xtask loadtest …     has users in any number use the service, or compares sessions with tokens; without
+                           arguments, it says how
+cargo xtask ci             all that CI checks: formatting, clippy, docs, arrows, test, loadtest
 cargo xtask help           this
 ";
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let result = match command.to_str() {
         Some("dev") => dev::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("loadtest") => loadtest::run(&rest),
         Some("test") => test::run(&rest),
         Some("arrows") if rest.is_empty() => arrows::run(),
         Some("ci") if rest.is_empty() => ci::run(),

@@ -7,23 +7,21 @@ use std::time::{Duration, Instant};
 use fred::interfaces::ClientLike as _;
 use fred::types::{ClusterHash, CustomCommand};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Error;
 use crate::database::Database;
 use crate::figures::profile::{Lane, Lanes, Sizes};
 use crate::figures::{commands, login, memory, profile, revocation};
+use crate::http::Credential;
 use crate::population::{Member, Part, Pattern};
 use crate::redis::Redis;
-use crate::service::{NearCache, Server, log_in, log_in_for_token, register};
+use crate::service::{NearCache, ORIGINAL, Server, log_in, register_original};
+use crate::signals;
 use crate::table::{self, Figure};
 use crate::wrk::{Clients, Wrk};
 
 /// The sessions in the Redis that has few.
 const FEW: u32 = 1_000;
-
-/// The address of the user whom all others are copies of.
-const ORIGINAL: &str = "original000000@markt.example";
 
 /// How much is measured.
 struct Scale {
@@ -68,7 +66,7 @@ pub(crate) async fn run(quick: bool, file: Option<&Path>) -> Result<ExitCode, Er
     // What measuring started ends with it, also when it is given up on.
     let measured = tokio::select! {
         measured = measure(folder.path(), &database, if quick { &QUICK } else { &FULL }) => measured,
-        ended = told_to_end() => Err(ended.err().unwrap_or_else(|| "interrupted".into())),
+        ended = signals::told_to_end() => Err(ended.err().unwrap_or_else(|| "interrupted".into())),
     };
     database.drop().await?;
     let figures = measured?;
@@ -104,18 +102,18 @@ async fn measure(folder: &Path, database: &Database, scale: &Scale) -> Result<Ve
 
     say(&format!("taking turns: the service and plain servers, {} rounds", scale.rounds));
     let answer = folder.join("answer.json");
-    on_few.record_profile(&Member(0).cookie()).await?.write(&answer)?;
+    on_few.record_profile(&Member(0).credential()).await?.write(&answer)?;
     let key = format!("session:{}", Member(0).session_id());
     let mut bare = Server::reference("bare handler", folder, &answer, &["bare"]).await?;
     let mut hs256 = Server::reference("HS256 handler", folder, &answer, &["hs256"]).await?;
     let mut jwt = Server::by_tokens("tokens", folder, database, &few).await?;
-    let access = log_in_for_token(&mut jwt.connect().await?, &Member(0).email()).await?;
+    let access = log_in(&mut jwt.connect().await?, &Member(0).email()).await?;
     let one_get = ["one-get", "--redis", few.url(), "--key", &key];
     let mut one_get = Server::reference("one GET handler", folder, &answer, &one_get).await?;
-    let one = Clients::One(format!("Cookie: {}", Member(0).cookie()));
+    let one = Clients::One(Member(0).credential().line());
     let token = hs256.event["token"].as_str().ok_or("the HS256 handler says no token")?;
     let with_token = Clients::One(format!("Authorization: Bearer {token}"));
-    let with_access_token = Clients::One(format!("Authorization: Bearer {access}"));
+    let with_access_token = Clients::One(access.line());
     let lanes = Lanes {
         bare: Lane { server: &mut bare, clients: one.clone() },
         hs256: Lane { server: &mut hs256, clients: with_token },
@@ -163,28 +161,15 @@ async fn originals(
     redis: &Redis,
     server: &Server,
     users: u32,
-) -> Result<(Pattern, String), Error> {
+) -> Result<(Pattern, Credential), Error> {
     let mut connection = server.connect().await?;
-    let user_id = register(&mut connection, ORIGINAL).await?;
+    let user_id = register_original(&mut connection).await?;
     let () =
         redis.client().custom(CustomCommand::new_static("FLUSHALL", ClusterHash::Random, false), vec![""; 0]).await?;
     let cookie = log_in(&mut connection, ORIGINAL).await?;
     let pattern = Pattern::of(redis.client(), &cookie, &user_id).await?;
     database.copy_user(&user_id, users).await?;
     Ok((pattern, cookie))
-}
-
-/// Done at SIGHUP, SIGINT (Ctrl-C) or SIGTERM.
-async fn told_to_end() -> Result<(), Error> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = hangup.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }
 
 /// Tells how far it is. On standard error: standard output is the table's.

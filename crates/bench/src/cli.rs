@@ -1,13 +1,14 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::compare::Scale;
 use crate::reference::{self, Reference};
-use crate::{bench, tied};
+use crate::{bench, compare, tied};
 
 /// An error is a text for a person: nothing here handles one kind differently from another.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -30,6 +31,18 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Compares the service with itself in other modes, and writes a report
+    Compare {
+        /// How much is measured
+        #[arg(long, value_enum, default_value = "full")]
+        scale: Scale,
+        /// The program that users are: `markt-loadtests`
+        #[arg(long, value_name = "PROGRAM")]
+        loadtests: PathBuf,
+        /// Where the report goes
+        #[arg(long, value_name = "FOLDER", default_value = "target/loadtest")]
+        report: PathBuf,
+    },
     /// Serves what the service is compared with
     Serve {
         /// The recorded answer that it gives
@@ -47,9 +60,11 @@ enum Command {
     },
 }
 
-pub(crate) fn main() -> ExitCode {
+/// Does what the command line says.
+pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run { quick, json } => run(quick, json),
+        Command::Compare { scale, loadtests, report } => compare(scale, &loadtests, &report),
         Command::Serve { answer, reference } => serve(&answer, reference),
         Command::Tied { parent, program, arguments } => Err(tied::become_program(parent, &program, &arguments)),
     };
@@ -63,7 +78,11 @@ fn run(quick: bool, json: Option<PathBuf>) -> Result<ExitCode, Error> {
     runtime()?.block_on(bench::run(quick, json.as_deref()))
 }
 
-fn serve(answer: &std::path::Path, reference: Reference) -> Result<ExitCode, Error> {
+fn compare(scale: Scale, loadtests: &Path, report: &Path) -> Result<ExitCode, Error> {
+    runtime()?.block_on(compare::run(scale, loadtests, report))
+}
+
+fn serve(answer: &Path, reference: Reference) -> Result<ExitCode, Error> {
     runtime()?.block_on(reference::serve(answer, reference))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! A PostgreSQL database of the benchmark's own.
 
+use std::net::SocketAddr;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use url::Url;
@@ -36,7 +38,8 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn create() -> Result<Self, Error> {
-        let server = std::env::var(SERVER).map_err(|_| format!("{SERVER} is not set: run `cargo xtask bench`"))?;
+        let server = std::env::var(SERVER)
+            .map_err(|_| format!("{SERVER} is not set: run `cargo xtask bench`, or `loadtest --compare`"))?;
         let name = format!("markt_bench_{:016x}", u64::from_be_bytes(random()?));
         execute(&server, &format!(r#"CREATE DATABASE "{name}" TEMPLATE template0"#)).await?;
         let mut url = Url::parse(&server)?;
@@ -46,6 +49,22 @@ impl Database {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The server's address: `host:port`.
+    pub(crate) fn server_address(&self) -> Result<String, Error> {
+        let url = Url::parse(&self.url)?;
+        let host = url.host_str().ok_or("PostgreSQL's URL has no host")?;
+        Ok(format!("{host}:{}", url.port().unwrap_or(5432)))
+    }
+
+    /// How the database is reached by way of this address, which passes on what it gets and must be able to read it.
+    pub(crate) fn url_through(&self, address: SocketAddr) -> Result<String, Error> {
+        let mut url = Url::parse(&self.url)?;
+        url.set_ip_host(address.ip()).map_err(|()| "PostgreSQL's URL takes no address")?;
+        url.set_port(Some(address.port())).map_err(|()| "PostgreSQL's URL takes no port")?;
+        url.query_pairs_mut().append_pair("sslmode", "disable");
+        Ok(url.into())
     }
 
     /// Makes the first `count` members' users, as copies of this one.

@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, SET_COOKIE, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -21,6 +21,31 @@ pub(crate) const BROWSER: &str =
 pub(crate) struct Connection {
     address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
+}
+
+/// What a client proves by that it is logged in.
+#[derive(Clone)]
+pub(crate) enum Credential {
+    /// A session's cookie, as a client sends it: `name=value`.
+    Cookie(String),
+    /// A token.
+    Token(String),
+}
+
+impl Credential {
+    /// The header of a request that brings it.
+    fn header(&self) -> (HeaderName, String) {
+        match self {
+            Self::Cookie(cookie) => (COOKIE, cookie.clone()),
+            Self::Token(token) => (AUTHORIZATION, format!("Bearer {token}")),
+        }
+    }
+
+    /// The same as a line.
+    pub(crate) fn line(&self) -> String {
+        let (name, value) = self.header();
+        format!("{name}: {value}")
+    }
 }
 
 /// An answer, read whole.
@@ -40,16 +65,22 @@ impl Connection {
         Ok(Self { address, sender })
     }
 
-    /// Asks for something, with the session of this cookie.
-    pub(crate) async fn get(&mut self, path: &str, cookie: &str) -> Result<Received, Error> {
-        self.send(Request::get(path).header(hyper::header::COOKIE, cookie), Bytes::new()).await
+    /// Asks for something, with this credential.
+    pub(crate) async fn get(&mut self, path: &str, credential: &Credential) -> Result<Received, Error> {
+        let (name, value) = credential.header();
+        self.send(Request::get(path).header(name, value), Bytes::new()).await
     }
 
-    /// Tells something, with the session of this cookie if there is one.
-    pub(crate) async fn post(&mut self, path: &str, cookie: Option<&str>, body: &Value) -> Result<Received, Error> {
+    /// Tells something, with this credential if there is one.
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        credential: Option<&Credential>,
+        body: &Value,
+    ) -> Result<Received, Error> {
         let mut request = Request::builder().method(Method::POST).uri(path).header(CONTENT_TYPE, "application/json");
-        if let Some(cookie) = cookie {
-            request = request.header(hyper::header::COOKIE, cookie);
+        if let Some((name, value)) = credential.map(Credential::header) {
+            request = request.header(name, value);
         }
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         // As a browser: sessions are cookie sessions, and no secret stands in a body.
@@ -74,9 +105,9 @@ impl Received {
         Err(format!("{} in place of {status}: {}", self.status, String::from_utf8_lossy(&self.body)).into())
     }
 
-    /// The cookie that it sets, as a client sends it: `name=value`.
-    pub(crate) fn cookie(&self) -> Result<String, Error> {
-        let cookie = self.headers.get(hyper::header::SET_COOKIE).ok_or("an answer sets no cookie")?;
-        Ok(cookie.to_str()?.split(';').next().unwrap_or_default().to_owned())
+    /// The cookie that it sets, as a client sends it.
+    pub(crate) fn cookie(&self) -> Result<Credential, Error> {
+        let cookie = self.headers.get(SET_COOKIE).ok_or("an answer sets no cookie")?;
+        Ok(Credential::Cookie(cookie.to_str()?.split(';').next().unwrap_or_default().to_owned()))
     }
 }

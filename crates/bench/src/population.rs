@@ -11,6 +11,7 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::Error;
+use crate::http::Credential;
 
 /// The name that a session's cookie has by default.
 const COOKIE: &str = "markt_session";
@@ -42,6 +43,11 @@ impl Member {
     /// The session's cookie, as a client sends it.
     pub(crate) fn cookie(self) -> String {
         format!("{COOKIE}={}", self.secret())
+    }
+
+    /// The same, to make requests with.
+    pub(crate) fn credential(self) -> Credential {
+        Credential::Cookie(self.cookie())
     }
 
     /// The session's public id.
@@ -82,8 +88,9 @@ impl Pattern {
     ///
     /// # Errors
     /// If Redis can't be read, or holds a kind of value that can't be copied.
-    pub(crate) async fn of(redis: &Client, cookie: &str, user_id: &str) -> Result<Self, Error> {
-        let secret = cookie.split_once('=').map_or(cookie, |(_, secret)| secret);
+    pub(crate) async fn of(redis: &Client, credential: &Credential, user_id: &str) -> Result<Self, Error> {
+        let (Credential::Cookie(secret) | Credential::Token(secret)) = credential;
+        let secret = secret.split_once('=').map_or(secret.as_str(), |(_, secret)| secret);
         let session_id = public_id(secret);
         let (mut lasting, mut passing) = (Vec::new(), Vec::new());
         let keys: Vec<String> = redis.custom(named("KEYS"), vec!["*"]).await?;

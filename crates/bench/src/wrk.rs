@@ -16,7 +16,7 @@ use crate::service::Server;
 use crate::{statistics, tied};
 
 /// Enough to keep the server's cores busy, while wrk itself needs one thread.
-const CONNECTIONS: u32 = 32;
+pub(crate) const CONNECTIONS: u32 = 32;
 
 /// wrk, and the scripts that tell it what to send.
 pub(crate) struct Wrk {
@@ -38,6 +38,8 @@ pub(crate) enum Clients {
 pub(crate) struct Load {
     pub(crate) requests: f64,
     pub(crate) per_second: f64,
+    /// The 50th, the 95th and the 99th percentile, in microseconds.
+    pub(crate) latencies: [f64; 3],
 }
 
 #[derive(Deserialize)]
@@ -51,6 +53,7 @@ struct Report {
     microseconds: u64,
     refused: u64,
     broken: u64,
+    latencies: [f64; 3],
 }
 
 impl Wrk {
@@ -103,6 +106,6 @@ impl Wrk {
         }
         let requests = statistics::count(report.requests);
         let elapsed = Duration::from_micros(report.microseconds);
-        Ok(Load { requests, per_second: requests / elapsed.as_secs_f64() })
+        Ok(Load { requests, per_second: requests / elapsed.as_secs_f64(), latencies: report.latencies })
     }
 }

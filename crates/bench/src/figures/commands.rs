@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::cli::Error;
+use crate::http::Credential;
 use crate::redis::{Counts, Redis, added};
 use crate::reference::PROFILE;
 use crate::service::Server;
@@ -15,7 +16,11 @@ const COUNTED: u32 = 10_000;
 
 /// Without the near cache: one client asks, of whom nothing has to be written down meanwhile. Nobody else may use this
 /// Redis.
-pub(crate) async fn without_near_cache(redis: &Redis, server: &Server, cookie: &str) -> Result<Vec<Figure>, Error> {
+pub(crate) async fn without_near_cache(
+    redis: &Redis,
+    server: &Server,
+    cookie: &Credential,
+) -> Result<Vec<Figure>, Error> {
     let mut connection = server.connect().await?;
     // What is read once is read before.
     connection.get(PROFILE, cookie).await?.expect(StatusCode::OK)?;

@@ -57,7 +57,7 @@ async fn use_sessions(server: &Server, first: u32, count: u32) -> Result<(), Err
         let mut connection = server.connect().await?;
         connections.spawn(async move {
             for index in (first + offset..first + count).step_by(usize::try_from(CONNECTIONS)?) {
-                connection.get(PROFILE, &Member(index).cookie()).await?.expect(StatusCode::OK)?;
+                connection.get(PROFILE, &Member(index).credential()).await?.expect(StatusCode::OK)?;
             }
             Ok::<_, Error>(())
         });

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::cli::Error;
-use crate::http::Connection;
+use crate::http::{Connection, Credential};
 use crate::population::Member;
 use crate::reference::PROFILE;
 use crate::service::{LOGOUT, Server, log_in};
@@ -88,7 +88,7 @@ async fn try_once(one: &mut Connection, other: Connection, user: Member) -> Resu
 /// Uses a session until it is refused, and says when that was; then it must stay refused.
 async fn knock(
     mut connection: Connection,
-    cookie: String,
+    cookie: Credential,
     accepted: watch::Sender<u32>,
 ) -> Result<(Instant, Connection), Error> {
     while connection.get(PROFILE, &cookie).await?.status == StatusCode::OK {
