@@ -25,7 +25,7 @@ const SECRET_LENGTH: usize = 43;
 /// It exists in requests and in the answer that hands it out. Everything else knows the session by its [`SessionId`].
 /// Never shown, wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SessionSecret(Zeroizing<String>);
+pub struct SessionSecret(Zeroizing<[u8; SECRET_LENGTH]>);
 
 /// The text is not of a secret's form, so that no store need be asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,9 +35,14 @@ pub struct MalformedSecret;
 impl SessionSecret {
     /// Draws a new secret.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut bits = Zeroizing::new([0_u8; 32]);
-        entropy.fill(bits.as_mut());
-        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bits)))
+        let (mut bits, mut characters) = (Zeroizing::new([0_u8; 32]), Zeroizing::new([0; SECRET_LENGTH]));
+        // 256 bits are so many characters; what isn't drawn never leaves this.
+        loop {
+            entropy.fill(bits.as_mut());
+            if URL_SAFE_NO_PAD.encode_slice(*bits, characters.as_mut()) == Ok(SECRET_LENGTH) {
+                return Self(characters);
+            }
+        }
     }
 
     /// Takes a secret that a client presents.
@@ -45,25 +50,24 @@ impl SessionSecret {
     /// # Errors
     /// If it can't be one.
     pub fn parse(text: &str) -> Result<Self, MalformedSecret> {
-        let of_the_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let of_the_alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
+        let characters: [u8; SECRET_LENGTH] = text.as_bytes().try_into().map_err(|_| MalformedSecret)?;
         // All are looked at, whatever the first ones are: several at once, then.
-        if text.len() == SECRET_LENGTH && text.bytes().fold(true, |good, byte| good & of_the_alphabet(byte)) {
-            Ok(Self(Zeroizing::new(text.to_owned())))
-        } else {
-            Err(MalformedSecret)
-        }
+        let is_one = characters.iter().fold(true, |good, byte| good & of_the_alphabet(byte));
+        is_one.then(|| Self(Zeroizing::new(characters))).ok_or(MalformedSecret)
     }
 
     /// The secret itself, for the client that it belongs to and for nobody else.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        // They are of the alphabet.
+        std::str::from_utf8(self.0.as_slice()).unwrap_or_default()
     }
 
     /// The public id of the session that this secret opens.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        SessionId(Digest::of(self.0.as_bytes()))
+        SessionId(Digest::of(self.0.as_slice()))
     }
 }
 

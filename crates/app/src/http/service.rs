@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -115,7 +116,10 @@ impl Service<Request> for Routes {
         let answer = self.router.call(request).map(|Ok(answer)| answer);
         let (around, time_limit) = (Arc::clone(&self.around), Arc::clone(&self.time_limit));
         let answer = async move {
-            let answer = time_limit.wait_for(renewing(&around.app, answer)).await;
+            // Where they are, they stay: moved from one to the next, they would be copied at each step.
+            let answer = pin!(answer);
+            let renewed = pin!(renewing(&around.app, answer));
+            let answer = time_limit.wait_for(renewed).await;
             Ok(answer.unwrap_or_else(|| ApiError::new(ErrorType::RequestTimeout).into_response()))
         };
         answer.boxed()
