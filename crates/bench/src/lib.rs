@@ -1,5 +1,5 @@
 //! Measures the service as it is released, in processes of its own, against what it is compared with: plain servers
-//! ([`bench`]), and itself in other modes ([`compare`]).
+//! (`bench`), and itself in other modes (`compare`).
 //!
 //! What is measured, and why as ratios, is told in docs/performance.md and docs/sessions-vs-jwt.md.
 
