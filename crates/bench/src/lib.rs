@@ -13,6 +13,7 @@ mod database;
 mod entropy;
 mod figures;
 mod http;
+mod markdown;
 mod population;
 mod process;
 mod redis;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::markdown::Table;
+
 /// What a figure must be.
 #[derive(Clone, Copy)]
 pub(crate) enum Bar {
@@ -71,25 +73,9 @@ impl Figure {
     }
 }
 
-/// The table in Markdown, which reads well in a terminal, too.
+/// The table in Markdown.
 pub(crate) fn markdown(figures: &[Figure]) -> String {
-    let header = ["figure", "measured", "bar", "holds"].map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(header).chain(figures.iter().map(Figure::cells)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [0, 1, 2, 3].map(width);
-    let mut lines = rows.iter().map(|row| line(row, widths, ' ')).collect::<Vec<_>>();
-    lines.insert(1, line(&[const { String::new() }; 4], widths, '-'));
-    lines.concat()
-}
-
-fn line(cells: &[String; 4], widths: [usize; 4], fill: char) -> String {
-    let mut line = String::from("|");
-    for (cell, width) in cells.iter().zip(widths) {
-        let padding = fill.to_string().repeat(width.saturating_sub(cell.chars().count()));
-        line.push_str(&format!(" {cell}{padding} |"));
-    }
-    line.push('\n');
-    line
+    Table::new(["figure", "measured", "bar", "holds"], figures.iter().map(Figure::cells).collect()).text()
 }
 
 /// The figures for programs.

@@ -2,10 +2,10 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::markdown::{self, Table};
-use super::{Comparison, plots};
+use super::{Comparison, markdown, plots};
 use crate::cli::Error;
 use crate::compare::scenario::Scenario;
+use crate::markdown::Table;
 use crate::wrk::CONNECTIONS;
 
 const STYLE: &str = "

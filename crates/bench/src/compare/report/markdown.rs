@@ -3,36 +3,8 @@
 use super::{Bound, Comparison, LetIn};
 use crate::compare::figures::{Figures, Kind};
 use crate::compare::scenario::Scenario;
+use crate::markdown::Table;
 use crate::wrk::CONNECTIONS;
-
-/// A table: its head, and its rows.
-pub(super) struct Table {
-    pub(super) head: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> Self {
-        Self { head: head.map(str::to_owned).to_vec(), rows: rows.into_iter().map(Vec::from).collect() }
-    }
-
-    fn text(&self) -> String {
-        let lines: Vec<&Vec<String>> = std::iter::once(&self.head).chain(&self.rows).collect();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
-        let line = |cells: &[String], fill: &str| {
-            let padded = cells
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!(" {cell}{} |", fill.repeat(width.saturating_sub(cell.chars().count()))));
-            format!("|{}\n", padded.collect::<String>())
-        };
-        let rule = vec![String::new(); self.head.len()];
-        let mut text = vec![line(&self.head, " "), line(&rule, "-")];
-        text.extend(self.rows.iter().map(|row| line(row, " ")));
-        text.concat()
-    }
-}
 
 /// All of it.
 pub(super) fn text(comparison: &Comparison) -> String {
@@ -182,13 +154,6 @@ fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_is_aligned() {
-        let table = Table::new(["mode", "µs"], vec![["a".into(), "12.5".into()], ["longer".into(), "7".into()]]);
-
-        assert_eq!(table.text(), "| mode   | µs   |\n| ------ | ---- |\n| a      | 12.5 |\n| longer | 7    |\n");
-    }
 
     #[test]
     fn a_time_is_told_in_the_unit_that_it_is_read_in() {
