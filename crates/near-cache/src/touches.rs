@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use markt_domain::Timestamp;
 use markt_domain::ports::session_store::Touch;
 use markt_domain::session::SessionId;
 
@@ -12,23 +13,30 @@ const CAPACITY: usize = 65_536;
 
 /// Touches that wait to be written together: the last one of each session.
 #[derive(Default)]
-pub(crate) struct Touches(Mutex<HashMap<SessionId, Touch>>);
+pub(crate) struct Touches(Mutex<HashMap<SessionId, Use>>);
+
+/// What a touch says of its session.
+struct Use {
+    last_activity: Timestamp,
+    idle_expires_at: Timestamp,
+}
 
 impl Touches {
     /// Keeps a touch, unless a later one of that session waits already. Returns whether one waits then.
     pub(crate) fn add(&self, touch: Touch) -> bool {
+        let Touch { id, last_activity, idle_expires_at } = touch;
         let mut waiting = self.waiting();
         let is_full = waiting.len() >= CAPACITY;
-        match waiting.entry(touch.id) {
+        match waiting.entry(id) {
             Entry::Occupied(mut other) => {
-                if other.get().last_activity < touch.last_activity {
-                    other.insert(touch);
+                if other.get().last_activity < last_activity {
+                    other.insert(Use { last_activity, idle_expires_at });
                 }
                 true
             }
             Entry::Vacant(_) if is_full => false,
             Entry::Vacant(place) => {
-                place.insert(touch);
+                place.insert(Use { last_activity, idle_expires_at });
                 true
             }
         }
@@ -36,22 +44,28 @@ impl Touches {
 
     /// The touch of this session that waits, which doesn't any more.
     pub(crate) fn take(&self, id: &SessionId) -> Option<Touch> {
-        self.waiting().remove(id)
+        self.waiting().remove(id).map(|last| last.of(*id))
     }
 
-    /// All that wait, which don't any more.
+    /// All that wait, which don't any more. Nor does the memory that they took, which is much after a rush.
     pub(crate) fn take_all(&self) -> Vec<Touch> {
-        self.waiting().drain().map(|(_, touch)| touch).collect()
+        let all = std::mem::take(&mut *self.waiting());
+        all.into_iter().map(|(id, last)| last.of(id)).collect()
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<SessionId, Touch>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<SessionId, Use>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Use {
+    fn of(self, id: SessionId) -> Touch {
+        Touch { id, last_activity: self.last_activity, idle_expires_at: self.idle_expires_at }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use markt_domain::Timestamp;
     use markt_domain::digest::Digest;
 
     use super::*;
