@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use markt_domain::accounts::Accounts;
 use markt_domain::binding::{self, Binding};
+use markt_domain::ports::audit_log::AuditLog;
 use markt_domain::ports::authenticator::Authenticator;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub limiter: Arc<dyn RateLimiter>,
     /// What hashes passwords and codes.
     pub hasher: Arc<dyn PasswordHasher>,
+    /// Where it is written down what happens.
+    pub audit: Arc<dyn AuditLog>,
     /// What sends mail.
     pub mailer: Arc<dyn Mailer>,
     /// What tells devices by their user agents.
@@ -76,7 +79,8 @@ pub struct Parts {
 #[must_use]
 pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
     let Surroundings { clock, entropy } = surroundings.clone();
-    let Parts { users, sessions, codes, limiter, hasher, mailer, devices, signer, legacy, token_uses, spent } = parts;
+    let Parts { users, sessions, codes, limiter, hasher, audit, mailer, devices, signer, legacy, token_uses, spent } =
+        parts;
     let policy = session_policy(config);
     let accounts = Arc::new(accounts(&config.session, Arc::clone(&users), Arc::clone(&clock)));
     let by_token = signer.map(|signer| {
@@ -97,6 +101,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         clock: Arc::clone(&clock),
         policy,
         binding: binding(&config.session, Arc::clone(&devices)),
+        audit: Arc::clone(&audit),
     });
     let authenticator: Arc<dyn Authenticator> = match (config.auth.mode, &by_token) {
         (AuthMode::Session, _) | (_, None) => by_session,
@@ -110,15 +115,17 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             issuer,
             clock: Arc::clone(&clock),
             grace: config.session.rotation_grace,
+            audit: Arc::clone(&audit),
         })
     });
-    let issue = Arc::new(IssueSession::new(
-        Arc::clone(&sessions),
-        Arc::clone(&authenticator),
-        Arc::clone(&clock),
-        Arc::clone(&entropy),
+    let issue = Arc::new(IssueSession {
+        sessions: Arc::clone(&sessions),
+        authenticator: Arc::clone(&authenticator),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
         policy,
-    ));
+        audit: Arc::clone(&audit),
+    });
     let exchange_token = by_token.filter(|_| config.auth.mode == AuthMode::Dual).map(|tokens| {
         Arc::new(ExchangeToken {
             tokens,
@@ -127,6 +134,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             sessions: Arc::clone(&sessions),
             issue: Arc::clone(&issue),
             clock: Arc::clone(&clock),
+            audit: Arc::clone(&audit),
         })
     });
     let rotation = Arc::new(RotateSession {
@@ -135,12 +143,14 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         policy,
+        audit: Arc::clone(&audit),
     });
     let throttle = Arc::new(Throttle {
         limiter,
         users: Arc::clone(&users),
         clock: Arc::clone(&clock),
         limits: limits(&config.limits),
+        audit: Arc::clone(&audit),
     });
     let confirm = Arc::new(ConfirmPassword {
         users: Arc::clone(&users),
@@ -165,8 +175,10 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         codes: Arc::clone(&codes),
         throttle: Arc::clone(&throttle),
         clock: Arc::clone(&clock),
+        audit: Arc::clone(&audit),
     });
     UseCases {
+        audit: Arc::clone(&audit),
         authenticator: Arc::clone(&authenticator),
         change_password: Arc::new(ChangePassword {
             confirm: Arc::clone(&confirm),
@@ -175,6 +187,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             hasher: Arc::clone(&hasher),
             rotation: Arc::clone(&rotation),
             clock: Arc::clone(&clock),
+            audit: Arc::clone(&audit),
         }),
         check_username: Arc::new(CheckUsername::new(Arc::clone(&users))),
         devices: Arc::new(Devices {
@@ -212,6 +225,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             codes,
             throttle,
             clock: Arc::clone(&clock),
+            audit,
         }),
         switch_role: Arc::new(SwitchRole { rotation }),
         register: Arc::new(Register {

@@ -2,6 +2,7 @@
 
 pub mod application;
 mod assembly;
+mod audit;
 pub mod cli;
 pub mod config;
 mod demo;

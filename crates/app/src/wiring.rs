@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use markt_devices::Recognizer;
 use markt_domain::ports::StoreError;
+use markt_domain::ports::audit_log::{AuditLog, AuditTrail};
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::device_recognizer::DeviceRecognizer;
@@ -28,12 +29,14 @@ use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
 use markt_seaorm::{
-    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens, SeaOrmUserStore,
+    Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens,
+    SeaOrmUserStore,
 };
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
 use crate::assembly::{Parts, assemble};
+use crate::audit::AuditWriter;
 use crate::config::values::{AuthMode, Environment, MailTransport};
 use crate::config::{self, Config};
 use crate::http::UseCases;
@@ -128,6 +131,7 @@ pub struct Resources {
     database: Database,
     redis: Option<RedisStores>,
     outbox: Arc<Outbox>,
+    audit: Arc<AuditWriter>,
     /// Writes the touches that wait.
     flush: Option<BoxFuture<'static, ()>>,
     /// What runs beside the requests.
@@ -143,12 +147,13 @@ impl Wired {
 }
 
 impl Resources {
-    /// Sends the mail that is left, writes the touches that wait, and closes the stores.
+    /// Sends the mail that is left, writes the touches and the audit records that wait, and closes the stores.
     pub async fn close(self) {
         self.outbox.close().await;
         if let Some(flush) = self.flush {
             flush.await;
         }
+        self.audit.close().await;
         for task in self.background {
             task.abort();
         }
@@ -185,10 +190,17 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     let hasher: Arc<dyn PasswordHasher> =
         Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
     let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
-    let Stores { users, sessions, codes, limiter, mut dependencies, database, redis, sweeper } = stores;
+    let Stores { users, sessions, codes, limiter, audit: trail, mut dependencies, database, redis, sweeper } = stores;
     let mut background: Vec<_> = sweeper.map(tokio::spawn).into_iter().collect();
     background.push(tokio::spawn(sweep_spent_tokens(database.clone(), Arc::clone(&surroundings.clock))));
+    background.push(tokio::spawn(sweep_audit(
+        Arc::clone(&trail),
+        Arc::clone(&surroundings.clock),
+        config.audit_retention,
+    )));
     let mut metrics = Registry::default();
+    let audit = AuditWriter::start(trail, Arc::clone(&surroundings.clock));
+    audit.register(&mut metrics);
     let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
         Some(NearSessions { sessions, revocation_time, upkeep, flush }) => {
             if let Some(time) = revocation_time {
@@ -219,11 +231,12 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         codes,
         limiter,
         hasher: Arc::clone(&hasher),
+        audit: Arc::clone(&audit) as Arc<dyn AuditLog>,
         mailer: Arc::clone(&outbox) as Arc<dyn Mailer>,
         devices,
     };
     let use_cases = assemble(config, surroundings, parts);
-    let resources = Resources { database, redis, outbox, flush, background };
+    let resources = Resources { database, redis, outbox, audit, flush, background };
     Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, resources })
 }
 
@@ -235,6 +248,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     codes: Arc<dyn CodeStore>,
     limiter: Arc<dyn RateLimiter>,
+    /// Where it is kept what happened.
+    pub audit: Arc<dyn AuditTrail>,
     dependencies: Vec<Box<dyn Dependency>>,
     database: Database,
     redis: Option<RedisStores>,
@@ -266,6 +281,7 @@ pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result
     let database = connect_database(config).await?;
     ensure_schema(&database, config.env).await?;
     let users = Arc::new(SeaOrmUserStore::new(database.clone(), Arc::clone(clock)));
+    let audit = Arc::new(SeaOrmAuditTrail::new(database.clone()));
     let mut dependencies: Vec<Box<dyn Dependency>> = vec![Box::new(DatabaseDependency(database.clone()))];
     let redis = connect_redis(config, clock).await?;
     Ok(match redis {
@@ -276,6 +292,7 @@ pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result
                 sessions: Arc::new(redis.sessions()),
                 codes: Arc::new(redis.codes()),
                 limiter: Arc::new(redis.limits()),
+                audit,
                 dependencies,
                 database,
                 redis: Some(redis),
@@ -292,6 +309,7 @@ pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result
                 sessions: Arc::new(sessions),
                 codes: Arc::new(codes),
                 limiter: Arc::new(limiter),
+                audit,
                 dependencies,
                 database,
                 redis: None,
@@ -383,6 +401,16 @@ async fn sweep_spent_tokens(database: Database, clock: Arc<dyn Clock>) {
         tokio::time::sleep(pause).await;
         if let Err(error) = spent.delete_expired(clock.now(), batch).await {
             tracing::warn!(%error, "expired rows not deleted");
+        }
+    }
+}
+
+async fn sweep_audit(trail: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>, retention: Duration) {
+    let (pause, batch) = SWEEP;
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Err(error) = trail.delete_before(clock.now().minus(retention), batch).await {
+            tracing::warn!(%error, "old audit records not deleted");
         }
     }
 }

@@ -41,6 +41,16 @@ pub enum MismatchReaction {
     Log,
 }
 
+impl fmt::Display for MismatchReaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Revoke => "the session was ended",
+            Self::Unfresh => "the session isn't fresh for it",
+            Self::Log => "the session goes on",
+        })
+    }
+}
+
 /// In what two clients differ that should be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mismatch {

@@ -4,6 +4,7 @@
 //! [`ports`], and what the service does with them stands in [`use_cases`], one file each.
 
 pub mod accounts;
+pub mod audit;
 pub mod binding;
 pub mod breaker;
 pub mod bulkhead;

@@ -36,6 +36,13 @@ impl Timestamp {
         Self(self.0.saturating_add(milliseconds))
     }
 
+    /// This time, less `duration`; the beginning of time where that can't be told.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let milliseconds = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(milliseconds))
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -168,6 +175,8 @@ mod tests {
     fn arithmetic_saturates_instead_of_wrapping() {
         let end = Timestamp::from_unix_milliseconds(i64::MAX);
         assert_eq!(end.plus(Duration::from_secs(1)), end);
+        let beginning = Timestamp::from_unix_milliseconds(i64::MIN);
+        assert_eq!(beginning.minus(Duration::from_secs(1)), beginning);
         assert_eq!(Timestamp::from_unix_milliseconds(5).since(end), Duration::ZERO);
         assert!(!end.to_string().is_empty());
     }

@@ -40,6 +40,11 @@ pub(crate) async fn sweep_spent_tokens(database: &Database, now: Timestamp, batc
     sweep(database, "sweep spent tokens", &SPENT_TOKENS, now.unix_milliseconds(), batch).await
 }
 
+/// Entries of the audit trail from before this time.
+pub(crate) async fn sweep_audit(database: &Database, until: Timestamp, batch: u64) -> Result<u64, StoreError> {
+    sweep(database, "sweep audit trail", &AUDIT, until.unix_milliseconds().saturating_sub(1), batch).await
+}
+
 struct Swept {
     table: &'static str,
     key: &'static str,
@@ -51,6 +56,7 @@ const ENDED_SESSIONS: Swept = Swept { table: "auth_ended_sessions", key: "id", e
 const ALIASES: Swept = Swept { table: "auth_session_aliases", key: "id", expiry: "honoured_until" };
 const CODES: Swept = Swept { table: "auth_codes", key: "user_id, purpose", expiry: "expires_at" };
 const SPENT_TOKENS: Swept = Swept { table: "auth_spent_tokens", key: "id", expiry: "expires_at" };
+const AUDIT: Swept = Swept { table: "auth_audit", key: "id", expiry: "at" };
 const LIMITS: Swept = Swept { table: "auth_limits", key: "key", expiry: "tat" };
 
 async fn sweep(

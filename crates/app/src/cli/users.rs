@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use markt_domain::credentials::EmailAddress;
+use markt_domain::ports::audit_log::AuditLog;
 use markt_domain::use_cases::set_active::SetActive;
 use markt_domain::user::{Account, UserId};
 use serde_json::{Value, json};
 
 use super::Outcome;
+use crate::audit::AuditWriter;
 use crate::config::Config;
 use crate::wiring::{Stores, Surroundings, open_stores};
 
@@ -37,7 +39,9 @@ pub struct Selected {
 /// Runs the command on the stores that are configured.
 pub async fn run(command: UsersCommand, config: &Config, surroundings: &Surroundings) -> Outcome {
     let stores = open_stores(config, surroundings).await?;
-    let outcome = execute(&command, &stores, surroundings).await;
+    let audit = AuditWriter::start(Arc::clone(&stores.audit), Arc::clone(&surroundings.clock));
+    let outcome = execute(&command, &stores, surroundings, Arc::clone(&audit) as _).await;
+    audit.close().await;
     if !matches!(command, UsersCommand::Show(_)) {
         // What it says has happened has happened everywhere.
         stores.settle(config).await;
@@ -46,7 +50,12 @@ pub async fn run(command: UsersCommand, config: &Config, surroundings: &Surround
     outcome
 }
 
-async fn execute(command: &UsersCommand, stores: &Stores, surroundings: &Surroundings) -> Outcome {
+async fn execute(
+    command: &UsersCommand,
+    stores: &Stores,
+    surroundings: &Surroundings,
+    audit: Arc<dyn AuditLog>,
+) -> Outcome {
     let (UsersCommand::Show(selected) | UsersCommand::Deactivate(selected) | UsersCommand::Activate(selected)) =
         command;
     let account = find(stores, &selected.user).await?;
@@ -55,6 +64,7 @@ async fn execute(command: &UsersCommand, stores: &Stores, surroundings: &Surroun
         users: Arc::clone(&stores.users),
         sessions: Arc::clone(&stores.sessions),
         clock: Arc::clone(&surroundings.clock),
+        audit,
     };
     let (text, json) = match command {
         UsersCommand::Show(_) => (described(&account), shown(&account)),

@@ -58,6 +58,8 @@ pub struct Config {
     pub jwt: Jwt,
     /// `mail.*`
     pub mail: Mail,
+    /// `audit.retention`: how long it is kept in the database what happened
+    pub audit_retention: Duration,
     /// `telemetry.*`
     pub telemetry: Telemetry,
     /// What each key was set to and where, secrets hidden, in alphabetical order.
@@ -289,6 +291,7 @@ impl Config {
                 smtp_url: s.read_optional("mail.smtp_url"),
                 from: s.read("mail.from", "Markt <no-reply@markt.localhost>".to_owned()),
             },
+            audit_retention: s.read("audit.retention", 90 * DAY),
             telemetry: Telemetry {
                 otlp_endpoint: s.read_optional("telemetry.otlp_endpoint"),
                 log_format: s

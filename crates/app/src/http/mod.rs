@@ -32,6 +32,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use ipnet::IpNet;
+use markt_domain::ports::audit_log::AuditLog;
 use markt_domain::ports::authenticator::Authenticator;
 use markt_domain::ports::entropy::Entropy;
 use markt_domain::use_cases::change_password::ChangePassword;
@@ -59,10 +60,11 @@ use openapi::BASE_PATH;
 use service::{PublicService, Routes};
 use session_cookie::SessionCookie;
 
-/// What the routes call: what knows callers, and the use cases.
+/// What the routes call: what knows callers, the use cases, and what writes down what came of it.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each field is named for its use case")]
 pub struct UseCases {
+    pub audit: Arc<dyn AuditLog>,
     pub authenticator: Arc<dyn Authenticator>,
     pub change_password: Arc<ChangePassword>,
     pub check_username: Arc<CheckUsername>,

@@ -14,7 +14,7 @@ use self::request_id::{MarkedFields, MarkedObjects};
 use crate::config;
 use crate::config::values::LogFormat;
 
-pub use self::request_id::with_request_id;
+pub use self::request_id::{current as current_request_id, with_request_id};
 
 /// The crates whose log is the service's own; of others, warnings are enough.
 const OWN: [&str; 8] = [

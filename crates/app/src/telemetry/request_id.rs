@@ -29,7 +29,8 @@ pub async fn with_request_id<T>(id: HeaderValue, work: impl Future<Output = T>) 
     (outcome, id)
 }
 
-fn current() -> Option<String> {
+/// The id of the request that this is a part of.
+pub fn current() -> Option<String> {
     REQUEST_ID.try_with(|id| id.to_str().map(str::to_owned)).ok()?.ok()
 }
 

@@ -1,7 +1,9 @@
-//! The life of sessions in the log: each step says whose it is, and none has anything that opens something.
+//! The life of sessions in the log and in the audit trail: each step says whose it is, and none has anything that opens something.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use markt_test_support::stores::{Relay, server_address, through};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -21,7 +23,7 @@ const EMAIL: &str = "both1@markt.com";
 const WRONG: &str = "Unmistakable2Wrong";
 
 /// What all lines have, and reasons in words.
-const LEFT_OUT: [&str; 5] = ["timestamp", "level", "target", "request_id", "reason"];
+const LEFT_OUT: [&str; 6] = ["timestamp", "level", "target", "request_id", "reason", "user_agent"];
 
 /// A browser without a page, which keeps no cookies but is told its session's secret by cookie only.
 struct Browser<'a> {
@@ -69,7 +71,7 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
     let process = Process::serve(&server.setup);
     let mut browser = Browser { process: &process, given: Vec::new() };
     let registered = browser.with("").post("/users/register", registration("ann_lee")).await;
-    browser.given(&registered);
+    let first_of_all = browser.given(&registered);
     for (email, password) in [(EMAIL, WRONG), (&format!("{WRONG}@example.com"), PASSWORD)] {
         browser.with("").log_in(email, password).await.assert_error(401, "invalid_credentials");
     }
@@ -94,27 +96,29 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
     let log = tokio::task::spawn_blocking(move || process.terminate()).await.unwrap();
     let user = server.setup.query_texts(&format!("SELECT id FROM users WHERE email = '{EMAIL}'")).await.concat();
     let id = |secret: &str| public_id(secret);
-    let step = |event: &str, session: &str| json!({"event": event, "user_id": user, "session_id": id(session)});
     let from = |event: Value| with(event, "ip_address", "127.0.0.1");
-    let rotated =
-        |old: &str, new: &str| json!({"event": "session_rotated", "session_id": id(old), "successor": id(new)});
+    let step = |event: &str, session: &str| from(json!({"event": event, "user_id": user, "session_id": id(session)}));
+    let rotated = |old: &str, new: &str| json!({"event": "session_rotated", "user_id": user, "session_id": id(old), "related_id": id(new)});
+    let evicted_by = json!({"event": "session_revoked", "user_id": user, "session_id": id(&evicted)});
+    let new_user = registered.json()["id"].clone();
+    let others = json!({"event": "sessions_revoked", "user_id": user, "related_id": id(&mine), "count": 1});
     let expected = [
-        from(json!({"event": "registered", "user_id": registered.json()["id"]})),
+        with(step("registered", &first_of_all), "user_id", new_user),
         from(json!({"event": "login_failed"})),
         from(json!({"event": "login_failed"})),
-        from(step("login_succeeded", &first)),
-        json!({"event": "reauthentication_failed", "session_id": id(&first)}),
+        step("login_succeeded", &first),
+        step("reauthentication_failed", &first),
         rotated(&first, &second),
         step("reauthenticated", &second),
         rotated(&second, &evicted),
-        with(step("role_switched", &evicted), "role", "seller"),
-        from(step("login_succeeded", &other)),
-        with(step("session_ended", &evicted), "ending", "evicted"),
-        from(step("login_succeeded", &mine)),
-        json!({"event": "other_sessions_ended", "revoked": 1, "user_id": user, "by": id(&mine)}),
-        from(step("login_succeeded", &left)),
-        with(step("session_ended", &left), "by", id(&mine)),
-        with(with(step("logged_out", &mine), "extent", "ThisSession"), "revocation", "immediate"),
+        step("role_switched", &evicted),
+        step("login_succeeded", &other),
+        with(evicted_by, "related_id", id(&mine)),
+        step("login_succeeded", &mine),
+        from(others),
+        step("login_succeeded", &left),
+        with(step("session_revoked", &left), "related_id", id(&mine)),
+        step("logged_out", &mine),
     ];
     let logged = events(&log);
     for (place, expected) in expected.iter().enumerate() {
@@ -124,7 +128,10 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
     let requests = request_ids(&log);
     assert_eq!(requests.len(), expected.len(), "each event says whose request it was: {log}");
     assert_eq!(requests[0], registered.headers["x-request-id"], "{log}");
+    let trail = server.setup.query_texts(TRAIL).await;
+    assert_eq!(trail, logged.iter().zip(&requests).map(|(event, id)| trail_entry(event, id)).collect::<Vec<_>>());
     for text in unseen {
+        assert!(!trail.concat().contains(&text), "{text} stands in the audit trail: {trail:?}");
         assert!(!log.contains(&text), "{text} stands in the log: {log}");
     }
     // Six digits may well stand in a longer number.
@@ -134,6 +141,39 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
     );
 }
 
+/// What the audit trail has, in the order in which it happened.
+const TRAIL: &str = "SELECT event || '|' || COALESCE(user_id, '') || '|' || COALESCE(session_id, '') || '|' ||
+    COALESCE(related_id, '') || '|' || COALESCE(ip_address, '') || '|' || COALESCE(request_id, '')
+    FROM auth_audit ORDER BY id";
+
+/// The event as the trail has it.
+fn trail_entry(event: &Value, request_id: &str) -> String {
+    let fields = ["event", "user_id", "session_id", "related_id", "ip_address"];
+    let fields = fields.map(|field| event[field].as_str().unwrap_or_default());
+    [fields.as_slice(), &[request_id]].concat().join("|")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_the_database_is_away_is_in_the_trail_once_it_is_back() {
+    let setup = Setup::of(Deployment::Full).await;
+    let relay = Relay::to(server_address(setup.database_url())).await;
+    let url = through(setup.database_url(), relay.address());
+    let server = setup.with("MARKT_DATABASE_URL", url).start().await;
+    server.secret_of(EMAIL).await;
+    relay.cut().await;
+    for _ in 0..3 {
+        server.client().log_in(EMAIL, PASSWORD).await.assert_error(503, "store_unavailable");
+    }
+    relay.restore().await;
+    let events = || server.setup.query_texts("SELECT event FROM auth_audit ORDER BY id");
+    let expected = ["login_succeeded", "login_failed", "login_failed", "login_failed"];
+    let started = Instant::now();
+    while events().await != expected {
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", events().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn a_deactivation_is_logged_with_whose_it_is(deployment: Deployment) {
     let server = Setup::of(deployment).await.with("MARKT_TELEMETRY__LOG_FORMAT", "json").start().await;
     let secrets = [server.secret_of(EMAIL).await, server.secret_of(EMAIL).await];
@@ -141,8 +181,10 @@ async fn a_deactivation_is_logged_with_whose_it_is(deployment: Deployment) {
     assert!(output.status.success(), "{output:?}");
     let user = server.setup.query_texts(&format!("SELECT id FROM users WHERE email = '{EMAIL}'")).await.concat();
     let log = String::from_utf8(output.stderr).unwrap();
-    let expected = json!({"event": "user_deactivated", "user_id": user, "ended_sessions": secrets.len()});
-    assert_eq!(events(&log), [expected], "{log}");
+    let expected = json!({"event": "user_deactivated", "user_id": user, "count": secrets.len()});
+    assert_eq!(events(&log), std::slice::from_ref(&expected), "{log}");
+    let trail = server.setup.query_texts(TRAIL).await;
+    assert_eq!(trail.last(), Some(&trail_entry(&expected, "")), "{trail:?}");
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} stands in the log: {log}");
     }

@@ -2,6 +2,7 @@
 //!
 //! Each is dyn-safe, since configuration picks the adapter at run time. *Not found* is `Ok(None)`, never an error.
 
+pub mod audit_log;
 pub mod authenticator;
 pub mod clock;
 pub mod code_store;

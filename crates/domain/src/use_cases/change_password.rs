@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::client::Client;
 use crate::credentials::{NewPassword, Password};
+use crate::ports::audit_log::AuditLog;
 use crate::ports::authenticator::Authenticated;
 use crate::ports::clock::Clock;
 use crate::ports::password_hasher::PasswordHasher;
@@ -30,6 +32,8 @@ pub struct ChangePassword {
     pub rotation: Arc<RotateSession>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl ChangePassword {
@@ -55,7 +59,8 @@ impl ChangePassword {
             let family = caller.session.family;
             let Some(state) = self.users.change_password(user, &old, &hash, family, now).await? else { continue };
             let ended = self.end_others.execute(&caller.session, state, Ending::PasswordChanged).await?;
-            tracing::info!(event = "password_changed", user_id = %user, session_id = %id);
+            let record = AuditRecord::new(AuditEvent::PasswordChanged).of_session(&caller.session).by(client);
+            self.audit.record(record.times(ended.unwrap_or_default()));
             ended.ok_or(PasswordError::SessionRevoked)?;
             let changed = self.rotation.rotate(id, caller.by_former_secret, |session, now| {
                 session.authenticated_at = now;

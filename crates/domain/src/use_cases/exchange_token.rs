@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::Timestamp;
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::digest::Digest;
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::clock::Clock;
 use crate::ports::session_store::SessionStore;
 use crate::ports::spent_tokens::SpentTokens;
@@ -48,6 +50,8 @@ pub struct ExchangeToken {
     pub issue: Arc<IssueSession>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl ExchangeToken {
@@ -71,12 +75,8 @@ impl ExchangeToken {
                 tracing::warn!(%error, session_id = %replaced, "a session that came along with a token lives on");
             }
         }
-        tracing::info!(
-            event = "token_exchanged",
-            issuer = issuer.as_str(),
-            user_id = %issued.session.user_id,
-            session_id = %issued.session.id,
-        );
+        let record = AuditRecord::new(AuditEvent::TokenExchanged).of_session(&issued.session).by(&request.client);
+        self.audit.record(record.because(format!("a token of {}", issuer.as_str())));
         Ok(LoggedIn { account, issued })
     }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::Timestamp;
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::client::Client;
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::authenticator::{Authenticator, HandedOut};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -47,26 +49,21 @@ pub struct IssuedSession {
 
 /// Makes sessions.
 pub struct IssueSession {
-    sessions: Arc<dyn SessionStore>,
-    authenticator: Arc<dyn Authenticator>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    policy: SessionPolicy,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// What clients are given.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What draws secrets.
+    pub entropy: Arc<dyn Entropy>,
+    /// How long sessions live.
+    pub policy: SessionPolicy,
+    /// Where it is written down which ones gave way.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl IssueSession {
-    /// Makes sessions that live as long as `policy` says.
-    #[must_use]
-    pub fn new(
-        sessions: Arc<dyn SessionStore>,
-        authenticator: Arc<dyn Authenticator>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        policy: SessionPolicy,
-    ) -> Self {
-        Self { sessions, authenticator, clock, entropy, policy }
-    }
-
     /// Makes a session for a user whose counters were just read, in the place of those that came with the request. Nothing
     /// if all of the user's sessions were ended since
     /// then: what was read is no longer worth a session.
@@ -88,7 +85,8 @@ impl IssueSession {
         match self.sessions.create(&session, state.version, most, &replaces).await? {
             Creation::Created { evicted } => {
                 for id in evicted {
-                    tracing::info!(event = "session_ended", ending = %Ending::Evicted, session_id = %id, user_id = %user);
+                    let record = AuditRecord::new(AuditEvent::SessionRevoked).of_user(user).of(id);
+                    self.audit.record(record.related_to(session.id).because(Ending::Evicted));
                 }
             }
             Creation::Superseded => return Ok(None),

@@ -1,5 +1,6 @@
 //! Ends sessions at their user's wish.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::accounts::Accounts;
@@ -16,6 +17,15 @@ pub enum Extent {
     ThisSession,
     /// All of the user's.
     Everywhere,
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ThisSession => "this session",
+            Self::Everywhere => "everywhere",
+        })
+    }
 }
 
 /// Logs users out.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::Accounts;
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::clock::Clock;
 use crate::ports::session_store::{Change, SessionStore, StoredSession};
 use crate::session::{Ending, RefreshChain, Session};
@@ -33,6 +35,8 @@ pub struct RefreshTokens {
     pub issuer: Arc<ByToken>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
     /// For how long a token that was replaced gets the same answer as the request that replaced it: a client may ask
     /// twice in one moment, or lose an answer.
     pub grace: Duration,
@@ -71,12 +75,8 @@ impl RefreshTokens {
                 Standing::JustReplaced(chain) => return Ok(self.issuer.issue(session, Some(chain))?),
                 Standing::Reused => {
                     self.sessions.delete(&session.id, Ending::RefreshTokenReused).await?;
-                    tracing::warn!(
-                        event = "refresh_token_reused",
-                        session_id = %session.id,
-                        user_id = %session.user_id,
-                        generation = claims.generation,
-                    );
+                    let record = AuditRecord::new(AuditEvent::RefreshTokenReused).of_session(session);
+                    self.audit.record(record.because(format!("of generation {}", claims.generation)));
                     return Err(InvalidToken::Void.into());
                 }
                 Standing::None => return Err(InvalidToken::Void.into()),

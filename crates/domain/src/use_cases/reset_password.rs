@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::accounts::Accounts;
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::client::Client;
 use crate::code::CodePurpose;
 use crate::credentials::{EmailAddress, NewPassword, Password};
+use crate::ports::audit_log::AuditLog;
 use crate::ports::clock::Clock;
 use crate::ports::password_hasher::PasswordHasher;
 use crate::ports::session_store::SessionStore;
@@ -30,6 +32,8 @@ pub struct ResetPassword {
     pub throttle: Arc<Throttle>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl ResetPassword {
@@ -56,6 +60,7 @@ impl ResetPassword {
         email: &EmailAddress,
         code: &Password,
         password: &NewPassword,
+        client: &Client,
     ) -> Result<(), TakeCodeError> {
         let found = self.users.find_by_email(email).await?;
         let user = found.as_ref().map(|found| &found.account.user().id);
@@ -67,8 +72,8 @@ impl ResetPassword {
         let state =
             self.users.reset_password(user, &hash, self.clock.now()).await?.ok_or(TakeCodeError::InvalidCode)?;
         self.accounts.forget(user);
-        self.sessions.delete_before_epoch(user, state, None, Ending::PasswordReset).await?;
-        tracing::info!(event = "password_reset", user_id = %user);
+        let ended = self.sessions.delete_before_epoch(user, state, None, Ending::PasswordReset).await?;
+        self.audit.record(AuditRecord::new(AuditEvent::PasswordReset).of_user(user).by(client).times(ended));
         Ok(())
     }
 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::Timestamp;
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::authenticator::{Authenticator, HandedOut};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
@@ -38,6 +40,8 @@ pub struct RotateSession {
     pub entropy: Arc<dyn Entropy>,
     /// How long sessions and replaced secrets live.
     pub policy: SessionPolicy,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl RotateSession {
@@ -80,7 +84,8 @@ impl RotateSession {
             };
             match renewed {
                 Change::Made => {
-                    tracing::info!(event = "session_rotated", session_id = %id, successor = %successor.id);
+                    let record = AuditRecord::new(AuditEvent::SessionRotated).of_user(&successor.user_id).of(*id);
+                    self.audit.record(record.related_to(successor.id));
                     let handed_out = Some(self.authenticator.hand_out(&successor, secret)?);
                     return Ok(Some(ChangedSession { session: successor, handed_out, is_renewed: true }));
                 }

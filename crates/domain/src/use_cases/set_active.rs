@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::clock::Clock;
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
@@ -17,6 +19,8 @@ pub struct SetActive {
     pub sessions: Arc<dyn SessionStore>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl SetActive {
@@ -27,7 +31,7 @@ impl SetActive {
     pub async fn activate(&self, user: &UserId) -> Result<(), StoreError> {
         if let Some(state) = self.users.set_active(user, true, self.clock.now()).await? {
             self.sessions.user_changed(user, state.version).await?;
-            tracing::info!(event = "user_activated", user_id = %user);
+            self.audit.record(AuditRecord::new(AuditEvent::UserActivated).of_user(user));
         }
         Ok(())
     }
@@ -39,7 +43,7 @@ impl SetActive {
     pub async fn deactivate(&self, user: &UserId) -> Result<u64, StoreError> {
         let Some(state) = self.users.set_active(user, false, self.clock.now()).await? else { return Ok(0) };
         let ended = self.sessions.delete_before_epoch(user, state, None, Ending::Deactivated).await?;
-        tracing::info!(event = "user_deactivated", user_id = %user, ended_sessions = ended);
+        self.audit.record(AuditRecord::new(AuditEvent::UserDeactivated).of_user(user).times(ended));
         Ok(ended)
     }
 }

@@ -11,9 +11,11 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::client::{Client, Network};
 use crate::credentials::EmailAddress;
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::clock::Clock;
 use crate::ports::rate_limiter::{Bucket, Rate, RateLimiter, Room};
 use crate::ports::user_store::UserStore;
@@ -54,7 +56,19 @@ pub struct Throttle {
     pub clock: Arc<dyn Clock>,
     /// How much is allowed.
     pub limits: Limits,
+    /// Where it is written down who was held up, and by which limit.
+    pub audit: Arc<dyn AuditLog>,
 }
+
+/// What the buckets of networks are called.
+const NETWORK_KIND: &str = "login-network";
+
+/// Logins fail too often for one account.
+pub const LOGIN_PER_ACCOUNT: &str = "login_per_account";
+/// Logins fail too often from one network.
+pub const LOGIN_PER_IP: &str = "login_per_ip";
+/// Too many codes are sent to one account.
+pub const CODES_PER_ACCOUNT: &str = "codes_per_account";
 
 /// A password that may be looked at.
 #[must_use = "what came of it has to be counted"]
@@ -64,6 +78,8 @@ pub struct Attempt<'a> {
     deciding: Vec<Bucket>,
     /// Counts a failure, too, but room in it isn't asked for.
     beside: Option<Bucket>,
+    /// Who tries.
+    client: Client,
 }
 
 /// What counts for an account.
@@ -107,8 +123,16 @@ impl Throttle {
     pub async fn send_code(&self, email: &EmailAddress, client: &Client) -> Result<(), ThrottleError> {
         let Some(rate) = self.limits.codes_per_account else { return Ok(()) };
         let AccountBucket { bucket, .. } = self.account_bucket("codes", email, client.network(), rate).await?;
-        let room = self.limiter.count(&[bucket], self.clock.now()).await?;
-        refuse_without(room)
+        match self.limiter.count(&[bucket], self.clock.now()).await? {
+            Room::Left => Ok(()),
+            Room::None { retry_after } => Err(self.refuse(CODES_PER_ACCOUNT, client, retry_after)),
+        }
+    }
+
+    /// Writes down that this client is held up.
+    fn refuse(&self, limit: &str, client: &Client, retry_after: Duration) -> ThrottleError {
+        self.audit.record(AuditRecord::new(AuditEvent::LimitReached).by(client).because(limit));
+        ThrottleError::TooManyAttempts { retry_after }
     }
 
     async fn account_bucket(
@@ -130,13 +154,13 @@ impl Throttle {
 
     async fn begin(&self, account: Option<AccountBucket>, client: &Client) -> Result<Attempt<'_>, ThrottleError> {
         let network = client.network().to_string();
-        let network = self.limits.login_per_network.map(|rate| Bucket::new("login-network", &network, rate));
+        let network = self.limits.login_per_network.map(|rate| Bucket::new(NETWORK_KIND, &network, rate));
         // Without a limit of its own, an account is guessed at no more often than the network's allows.
         let (deciding, beside) = match account {
             Some(AccountBucket { bucket, is_known: true }) => (vec![bucket], network),
             account => (account.map(|account| account.bucket).into_iter().chain(network).collect(), None),
         };
-        let attempt = Attempt { throttle: self, deciding, beside };
+        let attempt = Attempt { throttle: self, deciding, beside, client: client.clone() };
         attempt.look().await?;
         Ok(attempt)
     }
@@ -148,11 +172,11 @@ impl Attempt<'_> {
     /// # Errors
     /// If that is not to be told, since too much was tried meanwhile.
     pub async fn failed(self) -> Result<(), ThrottleError> {
-        let Self { throttle: Throttle { limiter, clock, .. }, deciding, beside } = &self;
+        let Self { throttle: Throttle { limiter, clock, .. }, deciding, beside, .. } = &self;
         if deciding.is_empty() {
             return Ok(());
         }
-        refuse_without(limiter.count(deciding, clock.now()).await?)?;
+        self.refuse_without(limiter.count(deciding, clock.now()).await?).await?;
         if let Some(bucket) = beside {
             let _full_or_not = limiter.count(slice::from_ref(bucket), clock.now()).await?;
         }
@@ -172,13 +196,30 @@ impl Attempt<'_> {
             return Ok(());
         }
         let room = self.throttle.limiter.look(&self.deciding, self.throttle.clock.now()).await?;
-        refuse_without(room)
+        self.refuse_without(room).await
+    }
+
+    async fn refuse_without(&self, room: Room) -> Result<(), ThrottleError> {
+        match room {
+            Room::Left => Ok(()),
+            Room::None { retry_after } => {
+                let limit = self.exhausted().await?;
+                Err(self.throttle.refuse(limit, &self.client, retry_after))
+            }
+        }
+    }
+
+    /// The limit that there is no room in: the account's, if it alone tells so, or else the network's.
+    async fn exhausted(&self) -> Result<&'static str, StoreError> {
+        let [account, _network] = &*self.deciding else { return Ok(limit_of(&self.deciding)) };
+        let account = slice::from_ref(account);
+        let room = self.throttle.limiter.look(account, self.throttle.clock.now()).await?;
+        Ok(if room == Room::Left { LOGIN_PER_IP } else { LOGIN_PER_ACCOUNT })
     }
 }
 
-fn refuse_without(room: Room) -> Result<(), ThrottleError> {
-    match room {
-        Room::Left => Ok(()),
-        Room::None { retry_after } => Err(ThrottleError::TooManyAttempts { retry_after }),
-    }
+/// The limit that one bucket stands for.
+fn limit_of(deciding: &[Bucket]) -> &'static str {
+    let is_networks = deciding.iter().any(|bucket| bucket.key.starts_with(NETWORK_KIND));
+    if is_networks { LOGIN_PER_IP } else { LOGIN_PER_ACCOUNT }
 }

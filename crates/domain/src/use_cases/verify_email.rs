@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::client::Client;
 use crate::code::CodePurpose;
 use crate::credentials::{EmailAddress, Password};
+use crate::ports::audit_log::AuditLog;
 use crate::ports::clock::Clock;
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
@@ -24,6 +26,8 @@ pub struct VerifyEmail {
     pub throttle: Arc<Throttle>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl VerifyEmail {
@@ -51,7 +55,7 @@ impl VerifyEmail {
     ///
     /// # Errors
     /// If it isn't the code, or that can't be told.
-    pub async fn verify(&self, email: &EmailAddress, code: &Password) -> Result<(), TakeCodeError> {
+    pub async fn verify(&self, email: &EmailAddress, code: &Password, client: &Client) -> Result<(), TakeCodeError> {
         let found = self.users.find_by_email(email).await?;
         let user = found.as_ref().map(|found| &found.account.user().id);
         let right = self.codes.check(user, CodePurpose::VerifyEmail, code).await?;
@@ -59,6 +63,8 @@ impl VerifyEmail {
         if let Some(version) = self.users.mark_email_verified(right.user(), self.clock.now()).await? {
             self.sessions.user_changed(right.user(), version).await?;
         }
-        self.codes.redeem(&right).await
+        self.codes.redeem(&right).await?;
+        self.audit.record(AuditRecord::new(AuditEvent::EmailVerified).of_user(right.user()).by(client));
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! doesn't stand here.
 
 pub(crate) mod addresses;
+pub(crate) mod audit;
 pub(crate) mod buyers;
 pub(crate) mod categories;
 pub(crate) mod codes;

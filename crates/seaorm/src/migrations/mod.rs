@@ -6,6 +6,7 @@ mod m20260101_000002_auth_tables;
 mod m20260101_000003_unique_without_case;
 mod m20260101_000004_session_life;
 mod m20261125_000005_tokens;
+mod m20261126_000006_audit;
 
 use async_trait::async_trait;
 use markt_domain::ports::StoreError;
@@ -96,6 +97,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000003_unique_without_case::Migration),
             Box::new(m20260101_000004_session_life::Migration),
             Box::new(m20261125_000005_tokens::Migration),
+            Box::new(m20261126_000006_audit::Migration),
         ]
     }
 

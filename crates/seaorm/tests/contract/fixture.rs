@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use async_trait::async_trait;
 use markt_domain::client::Network;
+use markt_domain::ports::audit_log::AuditTrail;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::invalidations::Invalidations;
@@ -16,10 +17,11 @@ use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserId, UserState, UserVersion};
 use markt_seaorm::{
-    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens, SeaOrmUserStore,
-    SqliteInvalidations, migrate,
+    Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens,
+    SeaOrmUserStore, SqliteInvalidations, migrate,
 };
 use markt_test_support::clock::MovableClock;
+use markt_test_support::contracts::audit_trail::AuditTrailFixture;
 use markt_test_support::contracts::code_store::CodeStoreFixture;
 use markt_test_support::contracts::invalidations::InvalidationsFixture;
 use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
@@ -125,6 +127,12 @@ impl Fixture {
 
     pub(crate) fn limits(&self) -> SeaOrmRateLimiter {
         SeaOrmRateLimiter::new(self.database.clone())
+    }
+}
+
+impl AuditTrailFixture for Fixture {
+    fn trail(&self) -> Arc<dyn AuditTrail> {
+        Arc::new(SeaOrmAuditTrail::new(self.database.clone()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The adapter over real databases: the contracts of its four ports, and what is its own.
+//! The adapter over real databases: the contracts of its ports, and what is its own.
 //!
 //! PostgreSQL is the server that `TEST_DATABASE_URL` names; each test makes a database of its own on it.
 #![expect(
@@ -19,8 +19,8 @@ mod writers;
 
 use fixture::{Fixture, SharedFixture};
 use markt_test_support::{
-    code_store_contract, invalidations_contract, rate_limiter_contract, session_store_contract, spent_tokens_contract,
-    user_store_contract,
+    audit_trail_contract, code_store_contract, invalidations_contract, rate_limiter_contract, session_store_contract,
+    spent_tokens_contract, user_store_contract,
 };
 
 user_store_contract!(users_over_sqlite, Fixture::sqlite());
@@ -34,3 +34,5 @@ rate_limiter_contract!(limits_over_sqlite, Fixture::sqlite());
 rate_limiter_contract!(limits_over_postgres, Fixture::postgres());
 spent_tokens_contract!(spent_tokens_over_sqlite, Fixture::sqlite());
 spent_tokens_contract!(spent_tokens_over_postgres, Fixture::postgres());
+audit_trail_contract!(audit_trail_over_sqlite, Fixture::sqlite());
+audit_trail_contract!(audit_trail_over_postgres, Fixture::postgres());

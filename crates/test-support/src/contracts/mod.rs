@@ -3,6 +3,7 @@
 //! A suite is a module of `async fn`s, one a promise, whose names are sentences, and a macro that makes a test of each
 //! for one adapter.
 
+pub mod audit_trail;
 pub mod code_store;
 pub mod invalidations;
 pub mod rate_limiter;

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use markt_domain::session::SessionId;
+use markt_domain::audit::{AuditEvent, AuditRecord};
+use markt_domain::session::{Ending, SessionId};
 use markt_domain::use_cases::devices::Revoked;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use super::new_session::logged_out;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
+use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
 use crate::http::openapi::BASE_PATH;
 use crate::http::representation::SessionBody;
@@ -87,14 +89,22 @@ pub async fn list(State(app): State<App>, Authenticated(caller): Authenticated) 
 pub async fn revoke(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    RequestClient(client): RequestClient,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let id: SessionId = id.parse().map_err(|_| ApiError::new(ErrorType::NotFound))?;
     let revoked = app.devices.revoke(&caller, &id).await?;
-    tracing::info!(event = "session_ended", user_id = %caller.session.user_id, session_id = %id, by = %caller.session.id);
+    let record = AuditRecord::new(AuditEvent::SessionRevoked).of_session(&caller.session).of(id).by(&client);
+    let record = record.related_to(caller.session.id);
     Ok(match revoked {
-        Revoked::ThisSession => logged_out(&app),
-        Revoked::Another => StatusCode::NO_CONTENT.into_response(),
+        Revoked::ThisSession => {
+            app.audit.record(record.because(Ending::LoggedOut));
+            logged_out(&app)
+        }
+        Revoked::Another => {
+            app.audit.record(record.because(Ending::RevokedByUser));
+            StatusCode::NO_CONTENT.into_response()
+        }
     })
 }
 
@@ -116,8 +126,11 @@ pub async fn revoke(
 pub async fn revoke_others(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    RequestClient(client): RequestClient,
 ) -> Result<Json<RevokedBody>, ApiError> {
     let revoked = app.devices.revoke_others(&caller).await?;
-    tracing::info!(event = "other_sessions_ended", revoked, user_id = %caller.session.user_id, by = %caller.session.id);
+    let session = &caller.session;
+    let record = AuditRecord::new(AuditEvent::SessionsRevoked).of_user(&session.user_id).related_to(session.id);
+    app.audit.record(record.by(&client).because(Ending::RevokedByUser).times(revoked));
     Ok(Json(RevokedBody { revoked }))
 }

@@ -87,7 +87,11 @@ pub async fn send(
         (status = 503, description = "`overloaded`, `store_unavailable`", body = ErrorBody),
     )
 )]
-pub async fn verify(State(app): State<App>, Json(body): Json<VerifyBody>) -> Result<JsonAnswer<MessageBody>, ApiError> {
-    app.verify_email.verify(&body.email, &body.verification_code).await?;
+pub async fn verify(
+    State(app): State<App>,
+    RequestClient(client): RequestClient,
+    Json(body): Json<VerifyBody>,
+) -> Result<JsonAnswer<MessageBody>, ApiError> {
+    app.verify_email.verify(&body.email, &body.verification_code, &client).await?;
     Ok(JsonAnswer(MessageBody { message: "Email verified successfully" }))
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use markt_domain::audit::{AuditEvent, AuditRecord};
 use markt_domain::credentials::{EmailAddress, Password};
 use markt_domain::role::Role;
 use markt_domain::use_cases::log_in::LogInRequest;
@@ -69,13 +70,13 @@ pub async fn login(
     Json(body): Json<LoginBody>,
 ) -> Result<Response, ApiError> {
     let session = wanted.remembered(body.remember);
-    let ip_address = session.client.ip_address;
     let request = LogInRequest { email: body.email, password: body.password, role: body.account_type, session };
+    let client = &request.session.client;
     let logged_in = app.log_in.execute(&request).await.inspect_err(|error| {
-        tracing::info!(event = "login_failed", %ip_address, reason = %error);
+        app.audit.record(AuditRecord::new(AuditEvent::LoginFailed).by(client).because(error));
     })?;
     let session = &logged_in.issued.session;
-    tracing::info!(event = "login_succeeded", %ip_address, user_id = %session.user_id, session_id = %session.id);
+    app.audit.record(AuditRecord::new(AuditEvent::LoginSucceeded).of_session(session).by(client));
     let user = UserBody::new(logged_in.account.user(), session.current_role);
     Ok(hand_out(&app, StatusCode::OK, user, &logged_in.issued))
 }

@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use markt_domain::audit::{AuditEvent, AuditRecord};
 use markt_domain::use_cases::log_out::Extent;
 
 use super::new_session::logged_out;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
 use crate::http::body::QueryString;
+use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, flag};
 use crate::http::openapi::BASE_PATH;
@@ -44,11 +46,12 @@ impl FromFields for LogoutQuery {
 pub async fn logout(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    RequestClient(client): RequestClient,
     QueryString(query): QueryString<LogoutQuery>,
 ) -> Result<Response, ApiError> {
     let extent = if query.everywhere { Extent::Everywhere } else { Extent::ThisSession };
     let revocation = app.log_out.execute(&caller, extent).await?;
-    let session = &caller.session;
-    tracing::info!(event = "logged_out", ?extent, %revocation, user_id = %session.user_id, session_id = %session.id);
+    let how = format!("{extent}, {revocation}");
+    app.audit.record(AuditRecord::new(AuditEvent::LoggedOut).of_session(&caller.session).by(&client).because(how));
     Ok(logged_out(&app))
 }

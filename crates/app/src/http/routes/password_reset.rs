@@ -83,8 +83,9 @@ pub async fn send(
 )]
 pub async fn confirm(
     State(app): State<App>,
+    RequestClient(client): RequestClient,
     Json(body): Json<ConfirmBody>,
 ) -> Result<JsonAnswer<MessageBody>, ApiError> {
-    app.reset_password.confirm(&body.email, &body.code, &body.new_password).await?;
+    app.reset_password.confirm(&body.email, &body.code, &body.new_password, &client).await?;
     Ok(JsonAnswer(MessageBody { message: "Password set; please log in with it" }))
 }

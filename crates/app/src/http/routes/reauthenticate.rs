@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use markt_domain::audit::{AuditEvent, AuditRecord};
 use markt_domain::credentials::Password;
 use utoipa::ToSchema;
 
@@ -57,9 +58,10 @@ pub async fn reauthenticate(
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<Response, ApiError> {
     let changed = app.reauthenticate.execute(&caller, &body.password, &client).await.inspect_err(|error| {
-        tracing::info!(event = "reauthentication_failed", session_id = %caller.session.id, reason = %error);
+        let failed = AuditRecord::new(AuditEvent::ReauthenticationFailed).of_session(&caller.session);
+        app.audit.record(failed.by(&client).because(error));
     })?;
-    tracing::info!(event = "reauthenticated", user_id = %caller.session.user_id, session_id = %changed.session.id);
+    app.audit.record(AuditRecord::new(AuditEvent::Reauthenticated).of_session(&changed.session).by(&client));
     // Who came by a secret that was replaced already keeps it, and what the password did is for its successor.
     let is_fresh = changed.is_renewed;
     Ok(hand_out_changed(&app, SessionBody::new(&changed.session, is_fresh), &changed))

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use markt_domain::audit::{AuditEvent, AuditRecord};
 use markt_domain::credentials::{EmailAddress, NewPassword, Username};
 use markt_domain::role::Role;
 use markt_domain::use_cases::register::{NewAccount, RegisterRequest};
@@ -155,7 +156,7 @@ pub async fn register(
     };
     let registered = app.register.execute(&request).await?;
     let session = &registered.issued.session;
-    tracing::info!(event = "registered", ip_address = %session.client.ip_address, user_id = %session.user_id);
+    app.audit.record(AuditRecord::new(AuditEvent::Registered).of_session(session).by(&session.client));
     let profile = ProfileBody::new(&registered.account.profile, session.current_role);
     Ok(hand_out(&app, StatusCode::CREATED, profile, &registered.issued))
 }

@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use markt_domain::audit::{AuditEvent, AuditRecord};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::new_session::hand_out_changed;
 use crate::http::App;
 use crate::http::authenticated::Authenticated;
+use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::openapi::BASE_PATH;
 use crate::http::representation::{RoleName, UserBody, WithToken};
@@ -41,10 +43,14 @@ pub struct SwitchedBody<'a> {
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
     )
 )]
-pub async fn switch_role(State(app): State<App>, Authenticated(caller): Authenticated) -> Result<Response, ApiError> {
+pub async fn switch_role(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    RequestClient(client): RequestClient,
+) -> Result<Response, ApiError> {
     let changed = app.switch_role.execute(&caller).await?;
     let role = changed.session.current_role;
-    tracing::info!(event = "role_switched", %role, user_id = %caller.session.user_id, session_id = %changed.session.id);
+    app.audit.record(AuditRecord::new(AuditEvent::RoleSwitched).of_session(&changed.session).by(&client).because(role));
     let body = SwitchedBody {
         success: true,
         previous_role: role.other().into(),

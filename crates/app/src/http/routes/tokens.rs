@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use markt_domain::audit::{AuditEvent, AuditRecord};
 use markt_domain::tokens::Token;
 use utoipa::ToSchema;
 
@@ -11,6 +12,7 @@ use super::new_session::{WantedSession, hand_out};
 use crate::http::App;
 use crate::http::authenticated::BearerTokens;
 use crate::http::body::Json;
+use crate::http::client::RequestClient;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
 use crate::http::fields::{Fields, FromFields, token};
 use crate::http::openapi::BASE_PATH;
@@ -49,10 +51,14 @@ impl FromFields for RefreshBody {
         (status = 503, description = "`store_unavailable`", body = ErrorBody),
     )
 )]
-pub async fn refresh(State(app): State<App>, Json(body): Json<RefreshBody>) -> Result<Response, ApiError> {
+pub async fn refresh(
+    State(app): State<App>,
+    RequestClient(client): RequestClient,
+    Json(body): Json<RefreshBody>,
+) -> Result<Response, ApiError> {
     let refresh = app.refresh_tokens.as_ref().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
     let tokens = refresh.execute(body.refresh_token.expose()).await.inspect_err(|reason| {
-        tracing::info!(event = "refresh_failed", %reason);
+        app.audit.record(AuditRecord::new(AuditEvent::RefreshFailed).by(&client).because(reason));
     })?;
     Ok(axum::Json(TokensBody::new(&tokens)).into_response())
 }
@@ -83,8 +89,9 @@ pub async fn exchange(
 ) -> Result<Response, ApiError> {
     let exchange = app.exchange_token.as_ref().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
     let tokens: Vec<_> = tokens.iter().map(Token::expose).collect();
-    let exchanged = exchange.execute(&tokens, &wanted.remembered(true)).await.inspect_err(|reason| {
-        tracing::info!(event = "exchange_failed", %reason);
+    let request = wanted.remembered(true);
+    let exchanged = exchange.execute(&tokens, &request).await.inspect_err(|reason| {
+        app.audit.record(AuditRecord::new(AuditEvent::ExchangeFailed).by(&request.client).because(reason));
     })?;
     let user = UserBody::new(exchanged.account.user(), exchanged.issued.session.current_role);
     Ok(hand_out(&app, StatusCode::OK, user, &exchanged.issued))

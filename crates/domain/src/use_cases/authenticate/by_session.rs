@@ -6,9 +6,11 @@ use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::accounts::{Accounts, KnownAccount};
+use crate::audit::{AuditEvent, AuditRecord};
 use crate::binding::{Binding, MismatchReaction};
 use crate::client::Client;
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::authenticator::{
     Activity, AuthenticateError, Authenticated, Authenticator, Credentials, FoundSession, HandedOut, Revocation,
 };
@@ -28,6 +30,8 @@ pub struct BySession {
     pub policy: SessionPolicy,
     /// Who may use them.
     pub binding: Binding,
+    /// Where it is written down who tried who may not.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 /// A session that a secret opens, and whose user may use it.
@@ -134,17 +138,12 @@ impl BySession {
     /// Whether the client is the one that the session is bound to, as far as is configured.
     async fn check_binding(&self, session: &Session, client: &Client) -> Result<bool, AuthenticateError> {
         let Some(mismatch) = self.binding.mismatch(&session.client, client) else { return Ok(true) };
-        tracing::warn!(
-            event = "binding_mismatch",
-            %mismatch,
-            reaction = ?self.binding.on_mismatch,
-            session_id = %session.id,
-            user_id = %session.user_id,
-            bound_ip_address = %session.client.ip_address,
-            bound_user_agent = session.client.user_agent,
-            ip_address = %client.ip_address,
-            user_agent = client.user_agent,
+        let Client { ip_address, user_agent } = &session.client;
+        let why = format!(
+            "another {mismatch} than at the login, from {ip_address} by {user_agent:?}; {}",
+            self.binding.on_mismatch
         );
+        self.audit.record(AuditRecord::new(AuditEvent::BindingMismatch).of_session(session).by(client).because(why));
         match self.binding.on_mismatch {
             MismatchReaction::Revoke => {
                 self.sessions.delete(&session.id, Ending::BindingMismatch).await?;

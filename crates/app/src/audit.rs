@@ -1,0 +1,148 @@
+//! Writes down what happens: in the log at once, and in the audit trail as soon as it can be.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use markt_domain::audit::{AuditEntry, AuditRecord};
+use markt_domain::ports::StoreErrorKind;
+use markt_domain::ports::audit_log::{AuditLog, AuditTrail};
+use markt_domain::ports::clock::Clock;
+use markt_domain::session::SessionId;
+use markt_domain::user::UserId;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::telemetry::current_request_id;
+
+/// How many records wait to be written at most. A database that is away for some minutes costs none.
+const CAPACITY: usize = 16_384;
+
+/// How many are written in one statement at most.
+const BATCH: usize = 256;
+
+/// How long until what could not be written is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long is waited in the end for what is still to be written.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    event: &'static str,
+}
+
+/// Writes audit records.
+pub struct AuditWriter {
+    clock: Arc<dyn Clock>,
+    waiting: mpsc::Sender<AuditEntry>,
+    events: Family<Labels, Counter>,
+    lost: Counter,
+    closing: Arc<Notify>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl AuditWriter {
+    /// Writes to this trail, on a task of its own, until it is [closed](Self::close).
+    pub fn start(trail: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let (waiting, entries) = mpsc::channel(CAPACITY);
+        let (lost, closing) = (Counter::default(), Arc::new(Notify::new()));
+        let task = tokio::spawn(write(trail, entries, lost.clone(), Arc::clone(&closing)));
+        Arc::new(Self { clock, waiting, events: Family::default(), lost, closing, task: Mutex::new(Some(task)) })
+    }
+
+    /// Has the counts of events, and of records that could not be kept, shown among the metrics.
+    pub fn register(&self, metrics: &mut Registry) {
+        metrics.register("markt_audit_events", "Events in the life of sessions and users", self.events.clone());
+        let help = "Audit records that are in the log only, because they could not be written to the database";
+        metrics.register("markt_audit_events_lost", help, self.lost.clone());
+    }
+
+    /// Writes what waits, and no more from then on.
+    pub async fn close(&self) {
+        self.closing.notify_one();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && timeout(PATIENCE, task).await.is_err()
+        {
+            tracing::error!("the database doesn't take the last audit records: they are in the log only");
+        }
+    }
+}
+
+impl AuditLog for AuditWriter {
+    fn record(&self, record: AuditRecord) {
+        log(&record);
+        self.events.get_or_create(&Labels { event: record.event.as_str() }).inc();
+        let entry = AuditEntry { at: self.clock.now(), request_id: current_request_id(), record };
+        if self.waiting.try_send(entry).is_err() {
+            self.lost.inc();
+        }
+    }
+}
+
+async fn write(
+    trail: Arc<dyn AuditTrail>,
+    mut entries: mpsc::Receiver<AuditEntry>,
+    lost: Counter,
+    closing: Arc<Notify>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            biased;
+            () = closing.notified() => entries.close(),
+            received = entries.recv_many(&mut batch, BATCH) => {
+                if received == 0 {
+                    return;
+                }
+                append(&*trail, &batch, &lost).await;
+                batch.clear();
+            }
+        }
+    }
+}
+
+/// Writes these, as soon as the database is there.
+async fn append(trail: &dyn AuditTrail, entries: &[AuditEntry], lost: &Counter) {
+    let mut was_told = false;
+    while let Err(error) = trail.append(entries).await {
+        if error.kind == StoreErrorKind::Unreadable {
+            tracing::error!(%error, records = entries.len(), "audit records can't be written: they are in the log only");
+            lost.inc_by(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+            return;
+        }
+        if !was_told {
+            tracing::warn!(%error, "audit records are written later");
+            was_told = true;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// A line in the log, without what there isn't.
+fn log(record: &AuditRecord) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                event = record.event.as_str(),
+                user_id = record.user_id.as_ref().map(UserId::as_str),
+                session_id = record.session_id.map(display::<SessionId>),
+                related_id = record.related_id.map(display::<SessionId>),
+                ip_address = record.client.as_ref().map(|client| display(client.ip_address)),
+                user_agent = record.client.as_ref().map(|client| client.user_agent.as_str()),
+                reason = record.reason,
+                count = record.count,
+            )
+        };
+    }
+    if record.event.is_suspicious() {
+        line!(warn);
+    } else {
+        line!(info);
+    }
+}
