@@ -72,13 +72,19 @@ impl Application {
         }
         let readiness = Arc::new(Readiness::new(std::mem::take(&mut wired.dependencies)));
         let metrics = Arc::new(std::mem::take(&mut wired.metrics));
-        let service =
-            public_service(config, wired.use_cases.clone(), wired.jwks.clone(), surroundings.entropy.as_ref());
+        let service = public_service(
+            config,
+            wired.use_cases.clone(),
+            wired.jwks.clone(),
+            wired.http_metrics.clone(),
+            surroundings.entropy.as_ref(),
+        );
+        let connections = wired.http_metrics.connections.clone();
         let resources = Wired::into_resources(wired);
         let patience = config.http.request_timeout;
         let grace = patience + GRACE;
         let limits = Limits { head: patience, handler: grace, answer: patience, idle: IDLE };
-        let public = Server::new(public, service, limits, public_connections());
+        let public = Server::new(public, service, limits, public_connections()).counted_by(connections);
         let admin =
             Server::new(admin, admin_router(Arc::clone(&readiness), metrics).with_state(()), limits, ADMIN_CONNECTIONS);
         Ok(Self { public, admin, readiness, resources, drain: config.http.drain, grace })

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use markt_domain::audit::{AuditEntry, AuditRecord};
+use markt_domain::audit::{AuditEntry, AuditEvent, AuditRecord};
 use markt_domain::ports::StoreErrorKind;
 use markt_domain::ports::audit_log::{AuditLog, AuditTrail};
 use markt_domain::ports::clock::Clock;
@@ -32,16 +32,57 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
+struct Event {
     event: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Beginning {
+    by: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Limit {
+    limit: String,
+}
+
+/// What records tell, counted.
+#[derive(Clone, Default)]
+struct Counts {
+    events: Family<Event, Counter>,
+    started: Family<Beginning, Counter>,
+    refusals: Family<Limit, Counter>,
+    lost: Counter,
+}
+
+impl Counts {
+    fn count(&self, record: &AuditRecord) {
+        self.events.get_or_create(&Event { event: record.event.as_str() }).inc();
+        let started_by = |by| self.started.get_or_create(&Beginning { by }).inc();
+        match record.event {
+            AuditEvent::LoginSucceeded => {
+                started_by("login");
+            }
+            AuditEvent::Registered => {
+                started_by("registration");
+            }
+            AuditEvent::TokenExchanged => {
+                started_by("exchange");
+            }
+            AuditEvent::LimitReached => {
+                let limit = record.reason.clone().unwrap_or_default();
+                self.refusals.get_or_create(&Limit { limit }).inc();
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Writes audit records.
 pub struct AuditWriter {
     clock: Arc<dyn Clock>,
     waiting: mpsc::Sender<AuditEntry>,
-    events: Family<Labels, Counter>,
-    lost: Counter,
+    counts: Counts,
     closing: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -50,16 +91,19 @@ impl AuditWriter {
     /// Writes to this trail, on a task of its own, until it is [closed](Self::close).
     pub fn start(trail: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let (waiting, entries) = mpsc::channel(CAPACITY);
-        let (lost, closing) = (Counter::default(), Arc::new(Notify::new()));
-        let task = tokio::spawn(write(trail, entries, lost.clone(), Arc::clone(&closing)));
-        Arc::new(Self { clock, waiting, events: Family::default(), lost, closing, task: Mutex::new(Some(task)) })
+        let (counts, closing) = (Counts::default(), Arc::new(Notify::new()));
+        let task = tokio::spawn(write(trail, entries, counts.lost.clone(), Arc::clone(&closing)));
+        Arc::new(Self { clock, waiting, counts, closing, task: Mutex::new(Some(task)) })
     }
 
-    /// Has the counts of events, and of records that could not be kept, shown among the metrics.
+    /// Has what is counted shown among the metrics.
     pub fn register(&self, metrics: &mut Registry) {
-        metrics.register("markt_audit_events", "Events in the life of sessions and users", self.events.clone());
+        let Counts { events, started, refusals, lost } = self.counts.clone();
+        metrics.register("markt_audit_events", "Events in the life of sessions and users", events);
+        metrics.register("markt_sessions_started", "Sessions that this process began, by what", started);
+        metrics.register("markt_rate_limit_refusals", "Attempts that were refused, by the limit", refusals);
         let help = "Audit records that are in the log only, because they could not be written to the database";
-        metrics.register("markt_audit_events_lost", help, self.lost.clone());
+        metrics.register("markt_audit_events_lost", help, lost);
     }
 
     /// Writes what waits, and no more from then on.
@@ -77,10 +121,10 @@ impl AuditWriter {
 impl AuditLog for AuditWriter {
     fn record(&self, record: AuditRecord) {
         log(&record);
-        self.events.get_or_create(&Labels { event: record.event.as_str() }).inc();
+        self.counts.count(&record);
         let entry = AuditEntry { at: self.clock.now(), request_id: current_request_id(), record };
         if self.waiting.try_send(entry).is_err() {
-            self.lost.inc();
+            self.counts.lost.inc();
         }
     }
 }

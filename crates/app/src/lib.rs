@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 pub mod http;
+mod metrics;
 mod revocation;
 mod serving;
 pub mod system;

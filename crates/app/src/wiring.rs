@@ -26,21 +26,22 @@ use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_mail::{Outbox, Transport};
-use markt_password::{Cost, Hasher};
+use markt_password::{Cost, Hasher, Statistics};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
 use markt_seaorm::{
     Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens,
     SeaOrmUserStore,
 };
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::task::JoinHandle;
 
 use crate::assembly::{Parts, assemble};
 use crate::audit::AuditWriter;
 use crate::config::values::{AuthMode, Environment, MailTransport};
 use crate::config::{self, Config};
-use crate::http::UseCases;
 use crate::http::health::Dependency;
+use crate::http::{self, UseCases};
+use crate::metrics::{self, AtomicHistogram, CountedSessions, HttpMetrics, Source, count, gauge, large_number, number};
 use crate::token_requests::LegacyTokenRequests;
 use near_cache::{NearSessions, near_sessions, settling_time};
 
@@ -123,6 +124,8 @@ pub struct Wired {
     pub dependencies: Vec<Box<dyn Dependency>>,
     /// What is measured, for the admin listener to show.
     pub metrics: Registry,
+    /// What the public listener measures of it.
+    pub http_metrics: HttpMetrics,
     resources: Resources,
 }
 
@@ -187,8 +190,7 @@ pub async fn migrate(config: &Config) -> Result<(), WiringError> {
 /// Says what can't be used, and by which key it is configured.
 pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired, WiringError> {
     let stores = open_stores(config, surroundings).await?;
-    let hasher: Arc<dyn PasswordHasher> =
-        Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
+    let hasher = Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
     let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
     let Stores { users, sessions, codes, limiter, audit: trail, mut dependencies, database, redis, sweeper } = stores;
     let mut background: Vec<_> = sweeper.map(tokio::spawn).into_iter().collect();
@@ -199,10 +201,15 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         config.audit_retention,
     )));
     let mut metrics = Registry::default();
+    metrics::register_process(&mut metrics);
+    measure_stores(&mut metrics, &database, redis.as_ref());
+    measure_hashing(&mut metrics, &hasher);
+    let hasher: Arc<dyn PasswordHasher> = hasher;
     let audit = AuditWriter::start(trail, Arc::clone(&surroundings.clock));
     audit.register(&mut metrics);
     let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
-        Some(NearSessions { sessions, revocation_time, upkeep, flush }) => {
+        Some(NearSessions { sessions, statistics, revocation_time, upkeep, flush }) => {
+            near_cache::register(&mut metrics, &statistics);
             if let Some(time) = revocation_time {
                 time.register(&mut metrics);
                 dependencies.push(Box::new(time));
@@ -212,6 +219,9 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         }
         None => (sessions, None),
     };
+    let sessions = Arc::new(CountedSessions::register(&mut metrics, sessions));
+    let source = if redis.is_some() { Source::Redis } else { Source::Database };
+    let http_metrics = HttpMetrics::register(&mut metrics, http::paths(), source);
     let devices: Arc<dyn DeviceRecognizer> = Arc::new(Recognizer::new()?);
     let signer = token_signer::open(config, surroundings)?;
     let legacy = token_signer::open_legacy(config)?;
@@ -237,7 +247,30 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     };
     let use_cases = assemble(config, surroundings, parts);
     let resources = Resources { database, redis, outbox, audit, flush, background };
-    Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, resources })
+    Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, http_metrics, resources })
+}
+
+fn measure_stores(metrics: &mut Registry, database: &Database, redis: Option<&RedisStores>) {
+    let redis = redis.map(|redis| ("redis", redis.guard()));
+    let stores: Vec<_> = std::iter::once(("database", database.guard())).chain(redis).collect();
+    metrics::register_stores(metrics, &stores);
+}
+
+fn measure_hashing(metrics: &mut Registry, hasher: &Arc<Hasher>) {
+    let statistics = |read: fn(Statistics) -> f64| {
+        let hasher = Arc::clone(hasher);
+        move || read(hasher.statistics())
+    };
+    let help = "Passwords that are being hashed";
+    gauge(metrics, "markt_password_hashes_running", help, statistics(|now| number(now.running)));
+    let help = "Passwords that wait to be hashed";
+    gauge(metrics, "markt_password_hashes_queued", help, statistics(|now| number(now.queued)));
+    let help = "Passwords that were not hashed, because they would have waited for too long";
+    count(metrics, "markt_password_hashes_refused", help, statistics(|now| large_number(now.refused)));
+    let durations = AtomicHistogram::default();
+    let help = "Time that it took to hash a password, without the wait for it";
+    metrics.register_with_unit("markt_password_hash_duration", help, Unit::Seconds, durations.clone());
+    hasher.be_observed_by(move |took| durations.observe(took));
 }
 
 /// The stores, over the database and, if there is one, Redis.

@@ -37,6 +37,12 @@ impl Bulkhead {
         let place = Place(&self.taken);
         if taken < self.places { Ok(place) } else { Err(Full) }
     }
+
+    /// How many are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Place<'_> {

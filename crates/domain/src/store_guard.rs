@@ -3,18 +3,20 @@
 //! goes through.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::breaker::Breaker;
 use crate::bulkhead::{Bulkhead, Place};
 use crate::ports::StoreError;
+use crate::ports::store_observer::StoreObserver;
 
 /// Refuses what the store can't be asked now, and sees what comes of the rest.
-#[derive(Debug)]
 pub struct StoreGuard {
     breaker: Breaker,
     bulkhead: Bulkhead,
     closing: AtomicBool,
+    observer: OnceLock<Arc<dyn StoreObserver>>,
 }
 
 impl StoreGuard {
@@ -22,7 +24,25 @@ impl StoreGuard {
     #[must_use]
     pub const fn new(store: &'static str, places: usize) -> Self {
         let (breaker, bulkhead) = (Breaker::new(store), Bulkhead::new(places));
-        Self { breaker, bulkhead, closing: AtomicBool::new(false) }
+        Self { breaker, bulkhead, closing: AtomicBool::new(false), observer: OnceLock::new() }
+    }
+
+    /// From now on this one is told of each operation. Only the first observer counts.
+    pub fn be_observed_by(&self, observer: Arc<dyn StoreObserver>) {
+        let _observed_already = self.observer.set(observer);
+    }
+
+    /// Tells the observer, if there is one, of an operation that was begun at this time.
+    pub fn tell<T>(&self, operation: &'static str, begun: Instant, outcome: &Result<T, StoreError>) {
+        if let Some(observer) = self.observer.get() {
+            observer.observe(operation, begun.elapsed(), outcome.as_ref().err().map(|error| error.kind));
+        }
+    }
+
+    /// How many wait for the store now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.bulkhead.taken()
     }
 
     /// Lets an operation through, for as long as the place is held.
@@ -66,8 +86,32 @@ impl StoreGuard {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
     use super::*;
     use crate::ports::StoreErrorKind;
+
+    struct Seen(Mutex<Vec<(&'static str, Option<StoreErrorKind>)>>);
+
+    impl StoreObserver for Seen {
+        fn observe(&self, operation: &'static str, _: Duration, error: Option<StoreErrorKind>) {
+            self.0.lock().unwrap().push((operation, error));
+        }
+    }
+
+    #[test]
+    fn the_observer_is_told_of_what_is_done_and_of_what_is_refused() {
+        let (guard, seen) = (StoreGuard::new("test", 1), Arc::new(Seen(Mutex::default())));
+        guard.be_observed_by(Arc::clone(&seen) as _);
+        let place = guard.enter("first");
+        guard.tell("first", Instant::now(), &place);
+        assert_eq!(guard.waiting(), 1);
+        guard.tell("second", Instant::now(), &guard.enter("second"));
+        drop(place);
+        assert_eq!(guard.waiting(), 0);
+        assert_eq!(*seen.0.lock().unwrap(), [("first", None), ("second", Some(StoreErrorKind::Unavailable))]);
+    }
 
     #[test]
     fn who_is_refused_is_told_that_the_store_is_unavailable() {

@@ -1,5 +1,6 @@
 //! The cache itself.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::touches::Touches;
 use crate::trust::{Incarnation, Trust};
 use crate::users::{Floor, Users};
-use crate::{Observation, Options};
+use crate::{Observation, Options, Statistics};
 
 /// How many touches are written in one go.
 const BATCH: usize = 512;
@@ -40,8 +41,18 @@ pub(crate) struct Shared<S> {
     trust: Trust,
     pub(crate) users: Users,
     touches: Touches,
+    counts: Counts,
     /// Who wants to know when a session's place is emptied by the channel.
     observed: Mutex<Option<(SessionId, oneshot::Sender<Instant>)>>,
+}
+
+/// What happened so far.
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    sessions_invalidated: AtomicU64,
+    times_emptied: AtomicU64,
 }
 
 /// A session that is held.
@@ -63,6 +74,7 @@ impl<S: SessionStore + 'static> NearCache<S> {
             trust: Trust::new(options.max_staleness),
             users: Users::new(),
             touches: Touches::default(),
+            counts: Counts::default(),
             observed: Mutex::new(None),
         };
         Self { shared: Arc::new(shared) }
@@ -101,6 +113,22 @@ impl<S: SessionStore + 'static> NearCache<S> {
         }
     }
 
+    /// How the cache is doing.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let Shared { options, entries, trust, touches, counts, .. } = &*self.shared;
+        Statistics {
+            sessions: entries.len(),
+            capacity: options.capacity,
+            is_usable: trust.present().is_some(),
+            touches_waiting: touches.len(),
+            hits: counts.hits.load(Ordering::Relaxed),
+            misses: counts.misses.load(Ordering::Relaxed),
+            sessions_invalidated: counts.sessions_invalidated.load(Ordering::Relaxed),
+            times_emptied: counts.times_emptied.load(Ordering::Relaxed),
+        }
+    }
+
     /// Writes the touches that wait.
     ///
     /// # Errors
@@ -113,11 +141,13 @@ impl<S: SessionStore + 'static> NearCache<S> {
 impl<S: SessionStore> Shared<S> {
     pub(crate) fn peek(&self, id: &SessionId) -> Option<Arc<StoredSession>> {
         let present = self.trust.present()?;
-        let entry = self.entries.get(id)?;
-        entry.counts(present).then_some(entry.stored)
+        let entry = self.entries.get(id).filter(|entry| entry.counts(present))?;
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        Some(entry.stored)
     }
 
     pub(crate) async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
         self.write_touch(id).await?;
         let Some(incarnation) = self.trust.present() else { return self.store.find(id).await };
         // A place is kept for what will be found. An invalidation that comes first takes the place away.
@@ -274,11 +304,13 @@ impl<S: SessionStore> InvalidationListener for Shared<S> {
     }
 
     fn changed(&self, id: &SessionId) {
+        self.counts.sessions_invalidated.fetch_add(1, Ordering::Relaxed);
         self.forget(id);
         self.tell_observer(|observed| observed == id);
     }
 
     fn lost(&self) {
+        self.counts.times_emptied.fetch_add(1, Ordering::Relaxed);
         self.trust.lose();
         // None of them counts any more; this makes room.
         self.entries.clear();

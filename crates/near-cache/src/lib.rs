@@ -40,6 +40,27 @@ pub struct Options {
     pub flush_interval: Duration,
 }
 
+/// How a near cache is doing. The counts are those since it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Statistics {
+    /// How many sessions are held.
+    pub sessions: usize,
+    /// How many can be, about.
+    pub capacity: usize,
+    /// Whether the channel was proven alive lately, so that what is held may be served.
+    pub is_usable: bool,
+    /// How many touches wait to be written.
+    pub touches_waiting: usize,
+    /// How often a session was found here.
+    pub hits: u64,
+    /// How often the store was asked for one.
+    pub misses: u64,
+    /// How often the channel told that a session was changed elsewhere.
+    pub sessions_invalidated: u64,
+    /// How often everything was forgotten: the store was emptied, or the channel lost.
+    pub times_emptied: u64,
+}
+
 /// What came of watching for a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {

@@ -42,6 +42,11 @@ impl Touches {
         }
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting().len()
+    }
+
     /// The touch of this session that waits, which doesn't any more.
     pub(crate) fn take(&self, id: &SessionId) -> Option<Touch> {
         self.waiting().remove(id).map(|last| last.of(*id))

@@ -15,6 +15,7 @@ mod workers;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use markt_domain::credentials::{Password, PasswordHash};
@@ -73,6 +74,30 @@ impl Hasher {
             entropy,
             upgrade: cost.upgrade,
         })
+    }
+}
+
+/// How much there is to hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// How many hashes are being made.
+    pub running: usize,
+    /// How many wait for a thread.
+    pub queued: usize,
+    /// How many were refused since the start, because they would have waited for too long.
+    pub refused: u64,
+}
+
+impl Hasher {
+    /// How much there is to hash.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.workers.load().statistics()
+    }
+
+    /// From now on this is told how long each hash took. Only the first one counts.
+    pub fn be_observed_by(&self, observer: impl Fn(Duration) + Send + Sync + 'static) {
+        self.workers.load().be_observed_by(Box::new(observer));
     }
 }
 

@@ -1,9 +1,11 @@
 //! How much hashing there is to do, and whether more can be taken on.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use crate::Statistics;
 
 /// The longest that anybody is let wait for a thread: who would wait longer had better come back later.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -21,20 +23,46 @@ pub(crate) struct Load {
     pending: AtomicUsize,
     /// The moving average, in nanoseconds; zero as long as none was made.
     hash_time: AtomicU64,
+    refused: AtomicU64,
+    observer: OnceLock<Observer>,
 }
+
+/// Is told how long each hash took.
+pub(crate) type Observer = Box<dyn Fn(Duration) + Send + Sync>;
 
 /// A place among the pending hashes, until it is dropped.
 pub(crate) struct Place(Arc<Load>);
 
 impl Load {
     pub(crate) fn new(threads: NonZeroUsize, max_queued: usize) -> Self {
-        Self { threads: threads.get(), max_queued, pending: AtomicUsize::new(0), hash_time: AtomicU64::new(0) }
+        Self {
+            threads: threads.get(),
+            max_queued,
+            pending: AtomicUsize::new(0),
+            hash_time: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            observer: OnceLock::new(),
+        }
+    }
+
+    /// From now on this one is told. Only the first observer counts.
+    pub(crate) fn be_observed_by(&self, observer: Observer) {
+        let _observed_already = self.observer.set(observer);
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let pending = self.pending.load(Ordering::Relaxed);
+        let running = pending.min(self.threads);
+        Statistics { running, queued: pending - running, refused: self.refused.load(Ordering::Relaxed) }
     }
 
     /// A place for one more; none if too many would have to be waited for.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Place> {
         let one_more = |pending| self.has_room_behind(pending).then_some(pending + 1);
-        self.pending.try_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        if self.pending.try_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
         Some(Place(Arc::clone(self)))
     }
 
@@ -61,6 +89,9 @@ impl Place {
     /// Gives the place back after the hash was made, which took so long.
     pub(crate) fn done(self, hash_time: Duration) {
         self.0.learn(hash_time);
+        if let Some(observer) = self.0.observer.get() {
+            observer(hash_time);
+        }
     }
 }
 

@@ -42,6 +42,10 @@ impl Workers {
         Ok(Self { queue, load: Arc::new(Load::new(threads, max_queued)) })
     }
 
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+
     /// Runs a job when its turn comes; not at all if the caller has gone away by then.
     pub(crate) async fn run<T: Send + 'static>(
         &self,

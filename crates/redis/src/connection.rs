@@ -1,7 +1,7 @@
 //! The connections: how they are opened, kept and given up on.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fred::clients::{Client, Pool, WithOptions};
 use fred::error::{Error, ErrorKind};
@@ -117,8 +117,18 @@ impl Connections {
         operation: &'static str,
         command: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let _place = self.guard.enter(operation)?;
-        self.watch(operation, command).await
+        let begun = Instant::now();
+        let outcome = match self.guard.enter(operation) {
+            Ok(_place) => self.watch(operation, command).await,
+            Err(refused) => Err(refused),
+        };
+        self.guard.tell(operation, begun, &outcome);
+        outcome
+    }
+
+    /// What stands before this Redis.
+    pub(crate) fn guard(&self) -> Arc<StoreGuard> {
+        Arc::clone(&self.guard)
     }
 
     /// The same, even if Redis is known not to answer.

@@ -37,6 +37,7 @@ use std::time::Duration;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::clock::Clock;
 use markt_domain::session::{Session, SessionId};
+use markt_domain::store_guard::StoreGuard;
 
 pub use crate::code_store::RedisCodeStore;
 pub use crate::connection::ConnectOptions;
@@ -71,6 +72,12 @@ impl RedisStores {
     pub async fn connect(url: &RedisUrl, options: ConnectOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
         let connections = Connections::open(url, options).await?;
         Ok(Self { url: url.clone(), connections, options, clock })
+    }
+
+    /// What stands before this Redis: it tells how that is doing.
+    #[must_use]
+    pub fn guard(&self) -> Arc<StoreGuard> {
+        self.connections.guard()
     }
 
     /// The sessions.

@@ -27,11 +27,18 @@ impl Authenticated {
     /// Finds the caller. A cookie whose session lives longer for this request shall do so, too.
     pub async fn find(parts: &Parts, app: &App, activity: Activity) -> Result<Self, ApiError> {
         let Presented { secrets, from_cookies, tokens, .. } = presented_secrets(parts, app).all()?;
-        let client = client(parts, &app.trusted_proxies);
+        let client = client(parts, app);
         let presented = Credentials { secrets: &secrets, tokens: &tokens };
         let found = match app.authenticator.recall(&presented, &client, activity) {
-            Some(found) => found,
-            None => app.authenticator.authenticate(&presented, &client, activity).await?,
+            Some(found) => {
+                app.metrics.authentications.recalled(&found);
+                found
+            }
+            None => {
+                let found = app.authenticator.authenticate(&presented, &client, activity).await;
+                app.metrics.authentications.asked(!(secrets.is_empty() && tokens.is_empty()), &found);
+                found?
+            }
         };
         if found.was_touched
             && found.session.remember

@@ -24,13 +24,22 @@ impl FromRequestParts<App> for RequestClient {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self(client(parts, &app.trusted_proxies)))
+        Ok(Self(client(parts, app)))
     }
 }
 
-/// The client of a request.
-pub fn client(parts: &Parts, trusted_proxies: &[IpNet]) -> Client {
-    seen_by(peer().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip()), &parts.headers, trusted_proxies)
+/// The client of a request. What is said of it by who isn't trusted to is counted: often, it is a proxy that should be.
+pub fn client(parts: &Parts, app: &App) -> Client {
+    let peer = peer().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+    let is_said = parts.headers.contains_key(FORWARDED) || parts.headers.contains_key(X_FORWARDED_FOR);
+    if is_said && !is_trusted(peer.to_canonical(), &app.trusted_proxies) {
+        app.metrics.untrusted_forwarded.inc();
+    }
+    seen_by(peer, &parts.headers, &app.trusted_proxies)
+}
+
+fn is_trusted(address: IpAddr, trusted_proxies: &[IpNet]) -> bool {
+    trusted_proxies.iter().any(|network| network.contains(&address))
 }
 
 /// The client of a request with these headers that comes from this peer.
@@ -47,7 +56,7 @@ fn seen_by(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Clie
 /// followed, and they must lead to the same address; if they don't, nothing is known but the peer. That costs who sends
 /// both in vain an address of its own, and gains it nobody else's.
 fn address(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
-    let trusted = |address: &IpAddr| trusted_proxies.iter().any(|network| network.contains(address));
+    let trusted = |address: &IpAddr| is_trusted(*address, trusted_proxies);
     if !trusted(&peer) {
         return peer;
     }

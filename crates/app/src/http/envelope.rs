@@ -17,6 +17,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use markt_domain::ports::entropy::Entropy;
 
 use super::error::{ApiError, ErrorType};
+use crate::metrics::RequestDurations;
 use crate::telemetry::with_request_id;
 
 /// The header that carries the request's id, both ways.
@@ -36,8 +37,8 @@ pub const USUAL_HEADERS: usize = 12;
 
 /// Wraps answers.
 pub struct Envelope {
-    /// The routes by their paths, for the log.
-    routes: matchit::Router<String>,
+    /// What measures answers, and names routes for the log.
+    durations: Arc<RequestDurations>,
     ids: RequestIds,
     strict_transport_security: bool,
 }
@@ -52,18 +53,9 @@ pub struct Opened {
 }
 
 impl Envelope {
-    /// Names the routes in the log as these paths do, and tells browsers, if it shall, to come by TLS only.
-    pub fn new(
-        paths: impl IntoIterator<Item = String>,
-        entropy: &dyn Entropy,
-        strict_transport_security: bool,
-    ) -> Self {
-        let mut routes = matchit::Router::new();
-        for path in paths {
-            // What can't be told from another goes without a name.
-            let _ambiguous = routes.insert(path.clone(), path);
-        }
-        Self { routes, ids: RequestIds::new(entropy), strict_transport_security }
+    /// Has answers measured by these, and tells browsers, if it shall, to come by TLS only.
+    pub fn new(durations: Arc<RequestDurations>, entropy: &dyn Entropy, strict_transport_security: bool) -> Self {
+        Self { durations, ids: RequestIds::new(entropy), strict_transport_security }
     }
 
     /// Gives the request its id.
@@ -74,10 +66,13 @@ impl Envelope {
         Opened { envelope: Arc::clone(self), started, id, method, uri }
     }
 
-    fn log(&self, response: &Response, method: &Method, uri: &Uri, started: Instant) {
+    /// Measures and logs an answer.
+    fn account_for(&self, response: &Response, method: &Method, uri: &Uri, started: Instant) {
+        let took = started.elapsed();
+        self.durations.observe(uri.path(), method, response.status(), took);
         let status = response.status().as_u16();
-        let milliseconds = || started.elapsed().as_secs_f64() * 1000.0;
-        let route = || self.routes.at(uri.path()).map_or("", |found| found.value.as_str());
+        let milliseconds = || took.as_secs_f64() * 1000.0;
+        let route = || self.durations.route(uri.path());
         let method = method.as_str();
         let error = response.extensions().get::<ApiError>();
         let error_type = error.map(|error| tracing::field::debug(error.error_type()));
@@ -109,7 +104,7 @@ impl Opened {
         let answered = async {
             let answer = AssertUnwindSafe(answer).catch_unwind().await;
             let response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
-            envelope.log(&response, &method, &uri, started);
+            envelope.account_for(&response, &method, &uri, started);
             response
         };
         let (response, id) = with_request_id(id, answered).await;

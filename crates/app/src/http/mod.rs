@@ -54,6 +54,7 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::config::Config;
 use crate::config::values::{AuthMode, BearerPolicy, Environment};
+use crate::metrics::HttpMetrics;
 use envelope::Envelope;
 use error::{ApiError, ErrorType};
 use openapi::BASE_PATH;
@@ -96,6 +97,7 @@ pub struct Shared {
     auth_mode: AuthMode,
     /// The public keys that tokens are verified by, if they are to be published.
     jwks: Option<Bytes>,
+    metrics: HttpMetrics,
 }
 
 impl Deref for App {
@@ -115,7 +117,7 @@ impl Deref for Shared {
 }
 
 impl App {
-    fn new(config: &Config, use_cases: UseCases, jwks: Option<Bytes>) -> Self {
+    fn new(config: &Config, use_cases: UseCases, jwks: Option<Bytes>, metrics: HttpMetrics) -> Self {
         Self(Arc::new(Shared {
             use_cases,
             session_cookie: SessionCookie::new(config.cookie.clone()),
@@ -125,6 +127,7 @@ impl App {
             environment: config.env,
             auth_mode: config.auth.mode,
             jwks,
+            metrics,
         }))
     }
 }
@@ -134,22 +137,23 @@ pub fn public_service(
     config: &Config,
     use_cases: UseCases,
     jwks: Option<Bytes>,
+    metrics: HttpMetrics,
     entropy: &dyn Entropy,
 ) -> PublicService {
     let (api, document) = api().split_for_parts();
-    let paths: Vec<_> = document.paths.paths.keys().cloned().collect();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
     let serve_document = get(move || {
         let document = Arc::clone(&document);
         async move { ([(CONTENT_TYPE, "application/json")], document.to_string()) }
     });
-    let app = App::new(config, use_cases, jwks);
+    let durations = Arc::clone(&metrics.durations);
+    let app = App::new(config, use_cases, jwks, metrics);
     let router = api
         .route(&format!("{BASE_PATH}/openapi.json"), serve_document)
         .merge(swagger_ui())
         .fallback(|| async { ApiError::new(ErrorType::NotFound) })
         .with_state(app.clone());
-    let envelope = Envelope::new(paths, entropy, config.env == Environment::Production);
+    let envelope = Envelope::new(durations, entropy, config.env == Environment::Production);
     let origins = config.cors_allowed_origins.clone();
     let cors = cross_origin::cors(&origins);
     PublicService::new(envelope, &cors, Routes::new(router, app, origins, config.http.request_timeout))
@@ -159,6 +163,11 @@ pub fn public_service(
 #[must_use]
 pub fn openapi_document() -> String {
     api().split_for_parts().1.to_pretty_json().unwrap_or_default()
+}
+
+/// The routes' paths, as the document has them.
+pub fn paths() -> Vec<String> {
+    api().split_for_parts().1.paths.paths.into_keys().collect()
 }
 
 fn api() -> OpenApiRouter<App> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -47,6 +48,7 @@ pub struct Server<S> {
     service: S,
     limits: Limits,
     capacity: usize,
+    connections: Gauge,
 }
 
 /// What is served: takes requests as axum has them, and doesn't fail.
@@ -63,8 +65,14 @@ impl<S> Serve for S where
 impl<S: Serve> Server<S> {
     /// Serves this on this listener, to as many connections at a time as `capacity` says. Each gets a clone.
     #[must_use]
-    pub const fn new(listener: TcpListener, service: S, limits: Limits, capacity: usize) -> Self {
-        Self { listener, service, limits, capacity }
+    pub fn new(listener: TcpListener, service: S, limits: Limits, capacity: usize) -> Self {
+        Self { listener, service, limits, capacity, connections: Gauge::default() }
+    }
+
+    /// The same, with its connections counted here.
+    #[must_use]
+    pub fn counted_by(self, connections: Gauge) -> Self {
+        Self { connections, ..self }
     }
 
     /// Where it listens.
@@ -90,6 +98,7 @@ impl<S: Serve> Server<S> {
                     full.check(connections.len(), self.capacity);
                 }
             }
+            self.connections.set(i64::try_from(connections.len()).unwrap_or(i64::MAX));
         }
         drop(self.listener);
         while let Some(ended) = connections.join_next().await {

@@ -14,6 +14,7 @@ pub mod password_hasher;
 pub mod rate_limiter;
 pub mod session_store;
 pub mod spent_tokens;
+pub mod store_observer;
 pub mod token_signer;
 pub mod token_uses;
 pub mod user_store;

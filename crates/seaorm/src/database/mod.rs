@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use markt_domain::ports::StoreError;
 use markt_domain::store_guard::StoreGuard;
@@ -152,8 +152,19 @@ impl Database {
         operation: &'static str,
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, StoreError> {
-        let _place = self.guard.enter(operation)?;
-        self.watched(operation, work).await
+        let begun = Instant::now();
+        let outcome = match self.guard.enter(operation) {
+            Ok(_place) => self.watched(operation, work).await,
+            Err(refused) => Err(refused),
+        };
+        self.guard.tell(operation, begun, &outcome);
+        outcome
+    }
+
+    /// What stands before the database: it tells how that is doing.
+    #[must_use]
+    pub fn guard(&self) -> Arc<StoreGuard> {
+        Arc::clone(&self.guard)
     }
 
     /// The same, even if the database is known not to answer.

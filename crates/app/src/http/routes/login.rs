@@ -72,7 +72,9 @@ pub async fn login(
     let session = wanted.remembered(body.remember);
     let request = LogInRequest { email: body.email, password: body.password, role: body.account_type, session };
     let client = &request.session.client;
-    let logged_in = app.log_in.execute(&request).await.inspect_err(|error| {
+    let outcome = app.log_in.execute(&request).await;
+    app.metrics.login(&outcome);
+    let logged_in = outcome.inspect_err(|error| {
         app.audit.record(AuditRecord::new(AuditEvent::LoginFailed).by(client).because(error));
     })?;
     let session = &logged_in.issued.session;

@@ -36,7 +36,7 @@ impl FromRequestParts<App> for WantedSession {
         Ok(Self(SessionRequest {
             remember: true,
             transport: transport(&parts.headers, app.bearer),
-            client: client(parts, &app.trusted_proxies),
+            client: client(parts, app),
             replaces: presented_secrets(parts, app).secrets,
         }))
     }
