@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use crate::cargo::{self, ALL, Failure};
-use crate::{arrows, loadtest, test};
+use crate::{alerts, arrows, loadtest, test};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
 /// The quick ones first.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("formatting", formatting),
     ("arrows", arrows::run),
+    ("alerts", alerts::run),
     ("clippy", clippy),
     ("docs", docs),
     ("test", || test::run(&[])),

@@ -1,5 +1,6 @@
 //! `cargo xtask COMMAND`: what a person and CI both run. Each command is a file here.
 
+mod alerts;
 mod arrows;
 mod bench;
 mod cargo;
@@ -19,11 +20,12 @@ cargo xtask dev [ARGS…]    builds the service and serves a demo; ARGS go to `m
 cargo xtask test [ARGS…]   runs all tests against a real Redis and PostgreSQL, which it finds or starts;
                            ARGS go to the test runner: part of a test's name, for one
 cargo xtask arrows         checks who depends on whom, by deny.toml and docs/architecture.md
+cargo xtask alerts         checks the alerts and the dashboard in docs/operations/monitoring, by promtool
 cargo xtask bench [ARGS…]  measures the release build against plain servers, and prints a table of ratios;
                            ARGS are `--quick` and `--json FILE`
 cargo xtask loadtest …     has users in any number use the service, or compares sessions with tokens; without
                            arguments, it says how
-cargo xtask ci             all that CI checks: formatting, clippy, docs, arrows, test, loadtest
+cargo xtask ci             all that CI checks: formatting, arrows, alerts, clippy, docs, test, loadtest
 cargo xtask help           this
 ";
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&rest),
         Some("loadtest") => loadtest::run(&rest),
         Some("test") => test::run(&rest),
+        Some("alerts") if rest.is_empty() => alerts::run(),
         Some("arrows") if rest.is_empty() => arrows::run(),
         Some("ci") if rest.is_empty() => ci::run(),
         Some("help" | "--help" | "-h") => {

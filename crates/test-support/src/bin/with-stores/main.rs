@@ -1,5 +1,6 @@
 //! `with-stores [--program NAME] -- COMMAND ARGS…` runs a command with a real Redis and a real PostgreSQL, and ends both
-//! afterwards. A program that the command runs besides is installed, if it is missing and can be.
+//! afterwards. A program that the command runs besides is installed, if it is missing and can be. `with-stores --install
+//! NAME` does that alone.
 //!
 //! The command finds the stores in `TEST_REDIS_URL` and `TEST_DATABASE_URL`. A store that can't be had fails the run:
 //! tests that skip themselves for want of a server prove nothing. Whatever this program starts, it ends, however it ends
@@ -38,9 +39,10 @@ async fn main() -> ExitCode {
         [option, program, dashes, command @ ..] if option == "--program" && dashes == "--" && !command.is_empty() => {
             run(program.to_str(), command).await
         }
+        [option, program] if option == "--install" => provide::ensure_program(&program.to_string_lossy()).map(|()| 0),
         [option, name] if option == docker::REAP => docker::reap(&name.to_string_lossy()).await.map(|()| 0),
         _ => {
-            eprintln!("usage: with-stores [--program NAME] -- COMMAND ARGS…");
+            eprintln!("usage: with-stores [--program NAME] -- COMMAND ARGS…\n       with-stores --install NAME");
             return ExitCode::from(WRONG_USAGE);
         }
     };

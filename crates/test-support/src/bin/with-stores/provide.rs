@@ -89,7 +89,7 @@ pub(crate) fn ensure_program(program: &str) -> Result<(), Error> {
 }
 
 fn missing(package: &str) -> Error {
-    format!("the command starts a server of its own: install {package}, which can't be done from here").into()
+    format!("the command needs {package}: install it, which can't be done from here").into()
 }
 
 async fn provide(store: Store) -> Result<Provided, Error> {
