@@ -20,6 +20,7 @@ use markt_domain::ports::entropy::Entropy;
 use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::RateLimiter;
+use markt_domain::ports::session_directory::SessionDirectory;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
 use markt_domain::ports::token_uses::TokenUses;
@@ -29,8 +30,8 @@ use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher, Statistics};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
 use markt_seaorm::{
-    Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens,
-    SeaOrmUserStore,
+    Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionDirectory, SeaOrmSessionStore,
+    SeaOrmSpentTokens, SeaOrmUserStore,
 };
 use prometheus_client::registry::{Registry, Unit};
 use tokio::task::JoinHandle;
@@ -190,9 +191,10 @@ pub async fn migrate(config: &Config) -> Result<(), WiringError> {
 /// Says what can't be used, and by which key it is configured.
 pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired, WiringError> {
     let stores = open_stores(config, surroundings).await?;
-    let hasher = Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?);
+    let hasher = hasher(config, surroundings)?;
     let outbox = Arc::new(open_outbox(&config.mail, &surroundings.clock)?);
-    let Stores { users, sessions, codes, limiter, audit: trail, mut dependencies, database, redis, sweeper } = stores;
+    let Stores { users, sessions, directory, codes, limiter, audit: trail, mut dependencies, database, redis, sweeper } =
+        stores;
     let mut background: Vec<_> = sweeper.map(tokio::spawn).into_iter().collect();
     background.push(tokio::spawn(sweep_spent_tokens(database.clone(), Arc::clone(&surroundings.clock))));
     background.push(tokio::spawn(sweep_audit(
@@ -222,7 +224,9 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     let sessions = Arc::new(CountedSessions::register(&mut metrics, sessions));
     let source = if redis.is_some() { Source::Redis } else { Source::Database };
     let http_metrics = HttpMetrics::register(&mut metrics, http::paths(), source);
-    let devices: Arc<dyn DeviceRecognizer> = Arc::new(Recognizer::new()?);
+    let counting = metrics::ActiveSessions::register(&mut metrics).keep_counting(directory);
+    background.push(tokio::spawn(counting));
+    let devices = open_devices()?;
     let signer = token_signer::open(config, surroundings)?;
     let legacy = token_signer::open_legacy(config)?;
     let token_uses = (config.auth.mode == AuthMode::Dual).then(|| {
@@ -279,6 +283,8 @@ pub struct Stores {
     pub users: Arc<dyn UserStore>,
     /// Where sessions are kept.
     pub sessions: Arc<dyn SessionStore>,
+    /// What looks over all of them.
+    pub directory: Arc<dyn SessionDirectory>,
     codes: Arc<dyn CodeStore>,
     limiter: Arc<dyn RateLimiter>,
     /// Where it is kept what happened.
@@ -323,6 +329,7 @@ pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result
             Stores {
                 users,
                 sessions: Arc::new(redis.sessions()),
+                directory: Arc::new(redis.directory()),
                 codes: Arc::new(redis.codes()),
                 limiter: Arc::new(redis.limits()),
                 audit,
@@ -336,10 +343,12 @@ pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result
             let sessions = SeaOrmSessionStore::new(database.clone(), Arc::clone(clock));
             let codes = SeaOrmCodeStore::new(database.clone());
             let limiter = SeaOrmRateLimiter::new(database.clone());
+            let directory = SeaOrmSessionDirectory::new(database.clone(), Arc::clone(clock));
             let sweeper = sweep(sessions.clone(), codes.clone(), limiter.clone(), Arc::clone(clock));
             Stores {
                 users,
                 sessions: Arc::new(sessions),
+                directory: Arc::new(directory),
                 codes: Arc::new(codes),
                 limiter: Arc::new(limiter),
                 audit,
@@ -381,6 +390,26 @@ fn redis_options(config: &Config) -> ConnectOptions {
         user_states_kept: session.user_cache_ttl + config.http.request_timeout + MARGIN,
         ..ConnectOptions::default()
     }
+}
+
+/// What hashes passwords.
+///
+/// # Errors
+/// If that can't be done as configured.
+pub fn open_hasher(config: &Config, surroundings: &Surroundings) -> Result<Arc<dyn PasswordHasher>, WiringError> {
+    Ok(hasher(config, surroundings)?)
+}
+
+fn hasher(config: &Config, surroundings: &Surroundings) -> Result<Arc<Hasher>, WiringError> {
+    Ok(Arc::new(Hasher::new(cost(&config.password), Arc::clone(&surroundings.entropy))?))
+}
+
+/// What tells devices by their user agents.
+///
+/// # Errors
+/// If its patterns are broken.
+pub fn open_devices() -> Result<Arc<dyn DeviceRecognizer>, WiringError> {
+    Ok(Arc::new(Recognizer::new()?))
 }
 
 fn cost(config: &config::Password) -> Cost {

@@ -4,6 +4,7 @@
 //! [`ports`], and what the service does with them stands in [`use_cases`], one file each.
 
 pub mod accounts;
+pub mod admission;
 pub mod audit;
 pub mod binding;
 pub mod breaker;
@@ -14,6 +15,7 @@ pub mod credentials;
 pub mod digest;
 pub mod ports;
 pub mod role;
+pub mod selector;
 pub mod session;
 pub mod store_guard;
 pub mod timestamp;

@@ -99,7 +99,7 @@ impl SessionId {
     #[must_use]
     pub fn family(&self) -> SessionFamily {
         let [a, b, c, d, e, f, g, h, ..] = *self.0.as_bytes();
-        SessionFamily(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        SessionFamily::from_bytes([a, b, c, d, e, f, g, h])
     }
 }
 
@@ -121,6 +121,20 @@ impl FromStr for SessionId {
 /// hexadecimal digits. It outlives rotations, and finds nothing by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionFamily(u64);
+
+impl SessionFamily {
+    /// The family of the ids that begin with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes))
+    }
+
+    /// The 8 bytes that its first id begins with.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
 
 impl fmt::Display for SessionFamily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -254,6 +268,8 @@ pub enum Ending {
     LoggedOutEverywhere,
     /// Its user ended it from another device.
     RevokedByUser,
+    /// An operator ended it.
+    RevokedByOperator,
     /// It came with a login or a registration, and gave way to the new session.
     Replaced,
     /// Its user had too many, and it was the oldest.
@@ -274,11 +290,12 @@ pub enum Ending {
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Expired,
         Self::LoggedOut,
         Self::LoggedOutEverywhere,
         Self::RevokedByUser,
+        Self::RevokedByOperator,
         Self::Replaced,
         Self::Evicted,
         Self::PasswordChanged,
@@ -297,6 +314,7 @@ impl Ending {
             Self::LoggedOut => "logged_out",
             Self::LoggedOutEverywhere => "logged_out_everywhere",
             Self::RevokedByUser => "revoked_by_user",
+            Self::RevokedByOperator => "revoked_by_operator",
             Self::Replaced => "replaced",
             Self::Evicted => "evicted",
             Self::PasswordChanged => "password_changed",

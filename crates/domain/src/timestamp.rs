@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -78,6 +79,20 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The text is not a time as in RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time as in RFC 3339, such as 2026-01-15T10:30:00Z")]
+pub struct NotATime;
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let of_any_form = || OffsetDateTime::parse(text, &Rfc3339).map(Self::from).map_err(|_| NotATime);
+        as_serialised(text).map_or_else(of_any_form, Ok)
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let milliseconds = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
@@ -96,10 +111,7 @@ impl<'de> Deserialize<'de> for Timestamp {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-                match as_serialised(text) {
-                    Some(time) => Ok(time),
-                    None => OffsetDateTime::parse(text, &Rfc3339).map(Timestamp::from).map_err(E::custom),
-                }
+                text.parse().map_err(E::custom)
             }
         }
         deserializer.deserialize_str(Visitor)

@@ -48,8 +48,15 @@ pub const SESSION_PREFIX: &str = "session:";
 /// What the key of a user's index begins with; the user's id follows.
 pub const USER_SESSIONS_PREFIX: &str = "user-sessions:";
 
+/// What the key of a user's state begins with; the user's id follows.
+pub const USER_STATE_PREFIX: &str = "user-state:";
+
 /// What the key of the memory of a session's end begins with; the first [`ENDED_DIGITS`] of its id follow.
 pub const ENDED_PREFIX: &str = "ended:";
+
+/// Whose the sessions are that are there only to be revoked, every few seconds, so that it can be measured how long that
+/// takes: no user's.
+pub const PROBE_USER: &str = "probe";
 
 /// How many digits an id has.
 const ID_DIGITS: usize = 64;
@@ -76,7 +83,7 @@ pub(crate) fn user_sessions(user: &UserId) -> String {
 }
 
 pub(crate) fn user_state(user: &UserId) -> String {
-    format!("user-state:{user}")
+    format!("{USER_STATE_PREFIX}{user}")
 }
 
 pub(crate) fn near_cache(connection: i64) -> String {

@@ -8,7 +8,7 @@
 //!
 //! - `find` is one `GET`, and one more for each rotation since the id was handed out, while that is honoured. Every
 //!   write that touches several keys is one Lua script, whose work is bounded by the one user's sessions. There is no
-//!   `KEYS` and no `SCAN`.
+//!   `KEYS` anywhere, and `SCAN` only in [`RedisStores::directory`], which is for operators.
 //! - No command is sent twice: after a lost connection nobody knows whether it was carried out, and a `create` that was
 //!   repeated would find its own session in the way. The caller is told that Redis is unavailable, within
 //!   [`ConnectOptions::command_timeout`], and decides.
@@ -26,6 +26,7 @@ mod probe;
 mod rate_limiter;
 mod record;
 mod scripts;
+mod session_directory;
 mod session_store;
 mod time_to_live;
 mod tracking;
@@ -43,6 +44,7 @@ pub use crate::code_store::RedisCodeStore;
 pub use crate::connection::ConnectOptions;
 pub use crate::errors::ConnectError;
 pub use crate::rate_limiter::RedisRateLimiter;
+pub use crate::session_directory::RedisSessionDirectory;
 pub use crate::session_store::RedisSessionStore;
 pub use crate::tracking::RedisInvalidations;
 pub use crate::url::{InvalidRedisUrl, RedisUrl};
@@ -92,6 +94,12 @@ impl RedisStores {
         let tracked = Tracked::default();
         let invalidations = RedisInvalidations::new(self.url.clone(), self.options, tracked.clone());
         (self.sessions().tracked(tracked), invalidations)
+    }
+
+    /// What looks over all the sessions.
+    #[must_use]
+    pub fn directory(&self) -> RedisSessionDirectory {
+        RedisSessionDirectory::new(self.connections.clone(), self.sessions(), Arc::clone(&self.clock))
     }
 
     /// Puts a session there that nobody can find but by its id, past everything that a session of a user's takes, and

@@ -28,6 +28,8 @@ pub(crate) static DELETE: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("
 pub(crate) static DELETE_BEFORE_EPOCH: LazyLock<Script> =
     LazyLock::new(|| on_sessions(lua!("delete_before_epoch.lua")));
 pub(crate) static USER_CHANGED: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("user_changed.lua")));
+pub(crate) static CHECK_SESSION: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("check_session.lua")));
+pub(crate) static CHECK_INDEX: LazyLock<Script> = LazyLock::new(|| on_sessions(lua!("check_index.lua")));
 pub(crate) static PUT_CODE: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("put_code.lua")));
 pub(crate) static TAKE_TRY: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("take_try.lua")));
 pub(crate) static REDEEM: LazyLock<Script> = LazyLock::new(|| Script::from_lua(lua!("redeem.lua")));

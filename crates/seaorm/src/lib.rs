@@ -30,6 +30,6 @@ pub use database::{ConnectError, Database};
 pub use invalidations::SqliteInvalidations;
 pub use migrations::{MigrateError, migrate, pending_migrations};
 pub use rate_limiter::SeaOrmRateLimiter;
-pub use session_store::SeaOrmSessionStore;
+pub use session_store::{SeaOrmSessionDirectory, SeaOrmSessionStore};
 pub use spent_tokens::SeaOrmSpentTokens;
 pub use user_store::SeaOrmUserStore;

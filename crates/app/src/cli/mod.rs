@@ -1,14 +1,17 @@
 //! The command line.
 
 mod config;
+mod output;
 mod serve;
+mod sessions;
 mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, Sources};
 use crate::system::{SystemClock, SystemEntropy};
@@ -46,7 +49,12 @@ enum Command {
     },
     /// Brings the database's schema up to date.
     Migrate,
-    /// Shows, deactivates and activates users.
+    /// Lists, shows, counts and revokes sessions.
+    Sessions {
+        #[command(subcommand)]
+        command: sessions::SessionsCommand,
+    },
+    /// Creates, shows, deactivates and activates users.
     Users {
         #[command(subcommand)]
         command: users::UsersCommand,
@@ -67,7 +75,15 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// What a command ends with: nothing more to say, or an error for standard error.
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Outcome = Result<(), Failure>;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Ends the process as for any other wrong usage. Unlike what clap says of a wrong value, this doesn't repeat it: it may
+/// be a secret that was given in the wrong place.
+fn wrong_usage(message: &str) -> ! {
+    Cli::command().error(ErrorKind::ValueValidation, message).exit()
+}
 
 /// Runs the command line. Exit codes: 0, 1 for a finding or a refusal, 2 for wrong usage.
 #[must_use]
@@ -98,6 +114,10 @@ fn run(cli: Cli) -> Outcome {
             runtime()?.block_on(wiring::migrate(&config))?;
             println!("The schema of {} is up to date.", config.database_url);
             Ok(())
+        }
+        Command::Sessions { command } => {
+            telemetry::init(&config.telemetry);
+            runtime()?.block_on(sessions::run(command, &config, &surroundings()))
         }
         Command::Users { command } => {
             telemetry::init(&config.telemetry);

@@ -1,5 +1,7 @@
 //! `markt-auth users`
 
+mod create;
+
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -9,7 +11,8 @@ use markt_domain::use_cases::set_active::SetActive;
 use markt_domain::user::{Account, UserId};
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::output::{print_json, say};
+use super::{Failure, Outcome};
 use crate::audit::AuditWriter;
 use crate::config::Config;
 use crate::wiring::{Stores, Surroundings, open_stores};
@@ -17,6 +20,8 @@ use crate::wiring::{Stores, Surroundings, open_stores};
 /// What is done about a user.
 #[derive(Subcommand)]
 pub enum UsersCommand {
+    /// Makes a user. The password is read from standard input.
+    Create(create::NewUserFlags),
     /// Shows a user.
     Show(Selected),
     /// Ends all of a user's sessions, everywhere and at once, and lets the user not log in any more.
@@ -40,9 +45,9 @@ pub struct Selected {
 pub async fn run(command: UsersCommand, config: &Config, surroundings: &Surroundings) -> Outcome {
     let stores = open_stores(config, surroundings).await?;
     let audit = AuditWriter::start(Arc::clone(&stores.audit), Arc::clone(&surroundings.clock));
-    let outcome = execute(&command, &stores, surroundings, Arc::clone(&audit) as _).await;
+    let outcome = execute(&command, &stores, config, surroundings, Arc::clone(&audit) as _).await;
     audit.close().await;
-    if !matches!(command, UsersCommand::Show(_)) {
+    if !matches!(command, UsersCommand::Show(_) | UsersCommand::Create(_)) {
         // What it says has happened has happened everywhere.
         stores.settle(config).await;
     }
@@ -53,41 +58,55 @@ pub async fn run(command: UsersCommand, config: &Config, surroundings: &Surround
 async fn execute(
     command: &UsersCommand,
     stores: &Stores,
+    config: &Config,
     surroundings: &Surroundings,
     audit: Arc<dyn AuditLog>,
 ) -> Outcome {
-    let (UsersCommand::Show(selected) | UsersCommand::Deactivate(selected) | UsersCommand::Activate(selected)) =
-        command;
-    let account = find(stores, &selected.user).await?;
-    let user = account.user();
     let set_active = SetActive {
         users: Arc::clone(&stores.users),
         sessions: Arc::clone(&stores.sessions),
         clock: Arc::clone(&surroundings.clock),
-        audit,
+        audit: Arc::clone(&audit),
     };
-    let (text, json) = match command {
-        UsersCommand::Show(_) => (described(&account), shown(&account)),
-        UsersCommand::Deactivate(_) => {
-            let ended = set_active.deactivate(&user.id).await?;
-            let text = format!("{} ({}) is deactivated; {ended} sessions were ended.", user.id, user.email.as_str());
-            (text, json!({ "id": user.id.as_str(), "is_active": false, "ended_sessions": ended }))
+    let (in_json, text, json) = match command {
+        UsersCommand::Create(flags) => {
+            let account = create::create(flags, stores, config, surroundings, audit).await?;
+            (flags.json, format!("{} is created, and can log in.", named(&account)), shown(&account))
         }
-        UsersCommand::Activate(_) => {
-            set_active.activate(&user.id).await?;
-            let text = format!("{} ({}) can log in.", user.id, user.email.as_str());
-            (text, json!({ "id": user.id.as_str(), "is_active": true }))
+        UsersCommand::Show(selected) => {
+            let account = find(stores, &selected.user).await?;
+            (selected.json, described(&account), shown(&account))
+        }
+        UsersCommand::Deactivate(selected) => {
+            let account = find(stores, &selected.user).await?;
+            let id = &account.user().id;
+            let ended = set_active.deactivate(id).await?;
+            let text = format!("{} is deactivated; {ended} sessions were ended.", named(&account));
+            (selected.json, text, json!({ "id": id.as_str(), "is_active": false, "ended_sessions": ended }))
+        }
+        UsersCommand::Activate(selected) => {
+            let account = find(stores, &selected.user).await?;
+            let id = &account.user().id;
+            set_active.activate(id).await?;
+            let text = format!("{} can log in.", named(&account));
+            (selected.json, text, json!({ "id": id.as_str(), "is_active": true }))
         }
     };
-    if selected.json {
-        println!("{}", serde_json::to_string_pretty(&json)?)
+    if in_json {
+        print_json(&json)?;
     } else {
-        println!("{text}")
+        say(text)?;
     }
     Ok(())
 }
 
-async fn find(stores: &Stores, text: &str) -> Result<Account, Box<dyn std::error::Error>> {
+fn named(account: &Account) -> String {
+    let user = account.user();
+    format!("{} ({})", user.id, user.email.as_str())
+}
+
+/// The account of the user with this id or e-mail address.
+pub(super) async fn find(stores: &Stores, text: &str) -> Result<Account, Failure> {
     let found = if text.contains('@') {
         let email = EmailAddress::from_store(text.trim().to_owned());
         stores.users.find_by_email(&email).await?.map(|found| found.account)

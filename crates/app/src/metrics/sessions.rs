@@ -2,21 +2,54 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
+use markt_domain::ports::session_directory::SessionDirectory;
 use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore, StoredSession, Touch};
 use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::time::sleep;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     reason: &'static str,
+}
+
+/// How often the sessions are counted: it costs the store something.
+const COUNT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many sessions there are (`markt_sessions_active`).
+pub struct ActiveSessions(Gauge);
+
+impl ActiveSessions {
+    /// Shown among these metrics.
+    pub fn register(metrics: &mut Registry) -> Self {
+        let gauge = Gauge::default();
+        let help = "Sessions in the store, counted once a minute; estimated from a sample where Redis has many keys";
+        metrics.register("markt_sessions_active", help, gauge.clone());
+        Self(gauge)
+    }
+
+    /// Counts them now and then, for as long as it is polled.
+    pub async fn keep_counting(self, directory: Arc<dyn SessionDirectory>) {
+        loop {
+            match directory.estimated_count().await {
+                Ok(count) => {
+                    self.0.set(i64::try_from(count.sessions).unwrap_or(i64::MAX));
+                }
+                Err(error) => tracing::debug!(%error, "the sessions were not counted"),
+            }
+            sleep(COUNT_INTERVAL).await;
+        }
+    }
 }
 
 /// A session store that counts what it ends (`markt_sessions_ended_total`). What runs out ends by itself, and isn't

@@ -13,6 +13,7 @@ use markt_domain::role::Role;
 use markt_domain::session::{Session, SessionSecret, Transport};
 use markt_domain::user::{SessionEpoch, UserId};
 use markt_near_cache::{NearCache, Observation, Options, Statistics};
+use markt_redis::keys::PROBE_USER;
 use markt_redis::{RedisSessionStore, RedisStores};
 use markt_seaorm::{Database, SeaOrmSessionStore, SqliteInvalidations};
 use prometheus_client::registry::Registry;
@@ -168,7 +169,7 @@ fn probe(Surroundings { clock, entropy }: &Surroundings) -> Session {
     Session {
         id,
         family: id.family(),
-        user_id: UserId::from_store("probe".into()),
+        user_id: UserId::from_store(PROBE_USER.to_owned()),
         epoch: SessionEpoch::default(),
         current_role: Role::Buyer,
         created_at: now,

@@ -1,18 +1,16 @@
 //! `markt-auth users show`, `deactivate` and `activate`, beside a server that runs.
 
-use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::on_both_deployments;
-use crate::process::run;
+use crate::process::{assert_failed, run, said, said_json};
 use crate::server::{Deployment, PASSWORD, Server};
-use crate::setup::Setup;
 
 on_both_deployments!(
     a_deactivated_users_sessions_are_dead_at_once_and_stay_so,
@@ -24,18 +22,6 @@ on_both_deployments!(
 );
 
 const EMAIL: &str = "buyer1@markt.com";
-
-/// What a command that succeeded wrote to standard output.
-async fn said(setup: &Setup, arguments: &[&str]) -> String {
-    let output = run(setup, arguments).await;
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-async fn said_json(setup: &Setup, arguments: &[&str]) -> Value {
-    let text = said(setup, arguments).await;
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
 
 async fn id_of(server: &Server, email: &str) -> String {
     server.setup.query_texts(&format!("SELECT id FROM users WHERE email = '{email}'")).await.concat()
@@ -164,14 +150,6 @@ async fn a_login_that_races_with_the_deactivation_does_not_outlive_it(deployment
         }
         said(&server.setup, &["users", "activate", EMAIL]).await;
     }
-}
-
-/// Makes sure that a command failed with this code, and said why, on standard error alone.
-#[track_caller]
-fn assert_failed(output: &Output, code: i32, words: &str) {
-    assert_eq!(output.status.code(), Some(code), "{output:?}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
 }
 
 async fn who_is_not_there_is_a_refusal(deployment: Deployment) {

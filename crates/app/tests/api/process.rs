@@ -1,6 +1,6 @@
 //! The binary as a process of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -24,6 +24,53 @@ fn command(setup: &Setup, arguments: &[&str]) -> Command {
 pub async fn run(setup: &Setup, arguments: &[&str]) -> Output {
     let mut command = command(setup, arguments);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// The same, with this on its standard input.
+pub async fn run_with_input(setup: &Setup, arguments: &[&str], input: &str) -> Output {
+    let mut command = command(setup, arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let input = input.to_owned();
+    let run = move || {
+        let mut child = command.spawn().unwrap();
+        // It may have ended without reading.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// Runs a command whose standard output nobody reads any more, as after `| head`.
+pub async fn run_unread(setup: &Setup, arguments: &[&str]) -> Output {
+    let mut command = command(setup, arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = move || {
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        child.wait_with_output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// What a command that succeeded wrote to standard output.
+pub async fn said(setup: &Setup, arguments: &[&str]) -> String {
+    let output = run(setup, arguments).await;
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same, read as JSON.
+pub async fn said_json(setup: &Setup, arguments: &[&str]) -> Value {
+    let text = said(setup, arguments).await;
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Makes sure that a command failed with this code, and said why, on standard error alone.
+#[track_caller]
+pub fn assert_failed(output: &Output, code: i32, words: &str) {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
 }
 
 /// A server in a process of its own.

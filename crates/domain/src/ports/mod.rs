@@ -12,6 +12,7 @@ pub mod invalidations;
 pub mod mailer;
 pub mod password_hasher;
 pub mod rate_limiter;
+pub mod session_directory;
 pub mod session_store;
 pub mod spent_tokens;
 pub mod store_observer;

@@ -17,7 +17,7 @@ use crate::use_cases::verify_email::VerifyEmail;
 use crate::user::{Account, Address, NewBuyer, NewSeller, NewUser, UserId, UserState};
 
 /// How often another user id is drawn because the one drawn is taken: of 36⁸ even a second time is unlikely.
-const ATTEMPTS: usize = 3;
+pub(super) const ID_ATTEMPTS: usize = 3;
 
 /// The first account of a new user.
 #[derive(Clone, Debug)]
@@ -26,6 +26,15 @@ pub enum NewAccount {
     Buyer(NewBuyer),
     /// As a seller.
     Seller(NewSeller),
+}
+
+impl NewAccount {
+    pub(super) fn into_parts(self) -> (Option<NewBuyer>, Option<NewSeller>) {
+        match self {
+            Self::Buyer(buyer) => (Some(buyer), None),
+            Self::Seller(seller) => (None, Some(seller)),
+        }
+    }
 }
 
 /// What a user registers with.
@@ -126,7 +135,7 @@ impl Register {
         // What came with the request gives way only once there is a user.
         let session = SessionRequest { replaces: Vec::new(), ..request.session.clone() };
         let role = if user.buyer.is_some() { Role::Buyer } else { Role::Seller };
-        for _ in 0..ATTEMPTS {
+        for _ in 0..ID_ATTEMPTS {
             let issued = self
                 .issue
                 .execute(&user.id, UserState::default(), role, &session, Proof::Password)
@@ -152,10 +161,7 @@ impl Register {
     }
 
     fn new_user(&self, request: &RegisterRequest, password_hash: PasswordHash) -> NewUser {
-        let (buyer, seller) = match request.account.clone() {
-            NewAccount::Buyer(buyer) => (Some(buyer), None),
-            NewAccount::Seller(seller) => (None, Some(seller)),
-        };
+        let (buyer, seller) = request.account.clone().into_parts();
         NewUser {
             id: UserId::generate(self.entropy.as_ref()),
             email: request.email.clone(),

@@ -101,7 +101,7 @@ async fn costs(stores: &RedisStores, redis: &Raw, others: usize) -> BTreeMap<&'s
 }
 
 /// The commands since the statistics were reset, and how often each was called.
-async fn commands(redis: &Raw) -> BTreeMap<String, u64> {
+pub(crate) async fn commands(redis: &Raw) -> BTreeMap<String, u64> {
     let statistics: String = redis.send(["INFO", "commandstats"]).await;
     statistics
         .lines()

@@ -8,6 +8,7 @@
 )]
 
 mod costs;
+mod directory;
 mod endings;
 mod keys;
 mod limits;

@@ -5,18 +5,23 @@ use std::sync::Arc;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::invalidations::Invalidations;
 use markt_domain::ports::rate_limiter::RateLimiter;
+use markt_domain::ports::session_directory::SessionDirectory;
 use markt_domain::ports::session_store::SessionStore;
-use markt_domain::session::SessionFamily;
+use markt_domain::session::{SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 use markt_redis::{RedisInvalidations, RedisSessionStore, RedisStores};
 use markt_test_support::contracts::code_store::CodeStoreFixture;
 use markt_test_support::contracts::invalidations::InvalidationsFixture;
 use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
+use markt_test_support::contracts::session_directory::SessionDirectoryFixture;
 use markt_test_support::contracts::session_store::{SessionStoreFixture, UserCounters};
 use markt_test_support::stores::redis_url;
 use markt_test_support::{
-    code_store_contract, fixtures, invalidations_contract, rate_limiter_contract, session_store_contract,
+    code_store_contract, fixtures, invalidations_contract, rate_limiter_contract, session_directory_contract,
+    session_store_contract,
 };
+
+use crate::raw::Raw;
 
 struct RedisFixture {
     stores: RedisStores,
@@ -93,6 +98,18 @@ impl SessionStoreFixture for RedisFixture {
 }
 
 #[async_trait::async_trait]
+impl SessionDirectoryFixture for RedisFixture {
+    fn directory(&self) -> Arc<dyn SessionDirectory> {
+        Arc::new(self.stores.directory())
+    }
+
+    async fn spoil(&self, id: &SessionId) {
+        let redis = Raw::connect(&redis_url()).await;
+        let _: () = redis.send(["SET", &format!("session:{id}"), "garbage", "EX", "60"]).await;
+    }
+}
+
+#[async_trait::async_trait]
 impl CodeStoreFixture for RedisFixture {
     fn store(&self) -> Arc<dyn CodeStore> {
         Arc::new(self.stores.codes())
@@ -110,6 +127,7 @@ impl RateLimiterFixture for RedisFixture {
 }
 
 session_store_contract!(sessions, RedisFixture::start());
+session_directory_contract!(directory, RedisFixture::start());
 invalidations_contract!(invalidations, TrackedFixture::start());
 code_store_contract!(codes, RedisFixture::start());
 rate_limiter_contract!(limits, RedisFixture::start());

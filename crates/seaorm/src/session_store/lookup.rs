@@ -102,7 +102,8 @@ pub(super) fn honoured(id: &SessionId, now: Timestamp) -> sea_orm::Condition {
     sea_orm::Condition::all().add(Column::Id.eq(key(id))).add(Column::HonouredUntil.gt(now.unix_milliseconds()))
 }
 
-fn with_state() -> Select<sessions::Entity> {
+/// Sessions with the counters of their users.
+pub(super) fn with_state() -> Select<sessions::Entity> {
     let state: RelationDef = sessions::Entity::belongs_to(user_states::Entity)
         .from(sessions::Column::UserId)
         .to(user_states::Column::UserId)

@@ -5,6 +5,7 @@
 
 mod change;
 mod create;
+mod directory;
 mod end;
 mod lookup;
 mod row;
@@ -24,6 +25,8 @@ use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 
 use crate::Database;
+
+pub use directory::SeaOrmSessionDirectory;
 
 /// Keeps sessions in the database.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use markt_domain::Timestamp;
 use markt_domain::client::Client;
 use markt_domain::digest::Digest;
 use markt_domain::ports::session_store::{Revision, StoredSession};
-use markt_domain::session::{RefreshChain, Session, SessionId};
+use markt_domain::session::{RefreshChain, Session, SessionFamily, SessionId};
 use markt_domain::user::{SessionEpoch, UserId, UserVersion};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ActiveValue::Set, DerivePartialModel};
@@ -100,6 +100,12 @@ pub(super) fn to_row(session: &Session) -> sessions::ActiveModel {
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Found {
+    /// How its id begins, even if the rest can't be read.
+    pub(super) fn beginning(&self) -> Option<SessionFamily> {
+        let beginning = self.row.session.id.first_chunk()?;
+        Some(SessionFamily::from_bytes(*beginning))
+    }
+
     pub(super) fn into_stored(self) -> Result<StoredSession, AnyError> {
         let Self { row: StoredRow { session: row, version }, honoured_until } = self;
         let id: [u8; 32] = row.id.try_into().map_err(|_| "a session's id that is not 32 bytes long")?;

@@ -12,6 +12,7 @@ use markt_domain::credentials::PasswordHash;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::{CodeStore as _, StoredCode};
 use markt_domain::ports::rate_limiter::{Bucket, Rate, RateLimiter as _};
+use markt_domain::ports::session_directory::{Cursor, SessionDirectory as _};
 use markt_domain::ports::session_store::{Creation, Revision, SessionStore as _};
 use markt_domain::ports::user_store::UserStore as _;
 use markt_domain::session::{Ending, Session};
@@ -22,7 +23,9 @@ use markt_test_support::stores::{PostgresDatabase, SqliteDatabase};
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use crate::database::Recording;
-use crate::{Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmUserStore, migrate};
+use crate::{
+    Database, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionDirectory, SeaOrmSessionStore, SeaOrmUserStore, migrate,
+};
 
 const NO_LIMIT: NonZeroU32 = NonZeroU32::MAX;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -33,6 +36,7 @@ struct Stores {
     recording: Recording,
     users: SeaOrmUserStore,
     sessions: SeaOrmSessionStore,
+    directory: SeaOrmSessionDirectory,
     codes: SeaOrmCodeStore,
     limits: SeaOrmRateLimiter,
     /// Held for its `Drop`.
@@ -52,6 +56,7 @@ impl Stores {
         let clock: Arc<dyn Clock> = Arc::new(MovableClock::at_present());
         Self {
             users: SeaOrmUserStore::new(database.clone(), Arc::clone(&clock)),
+            directory: SeaOrmSessionDirectory::new(database.clone(), Arc::clone(&clock)),
             sessions: SeaOrmSessionStore::new(database.clone(), clock),
             codes: SeaOrmCodeStore::new(database.clone()),
             limits: SeaOrmRateLimiter::new(database.clone()),
@@ -236,6 +241,10 @@ async fn exercise_sessions(stores: &Stores, user: &UserId, all: &[Session]) {
     sessions.update(second, Revision(1)).await.unwrap();
     sessions.update(second, Revision(1)).await.unwrap();
     assert_eq!(sessions.list(user).await.unwrap().len(), 4);
+    let (page, middle) = (NonZeroU32::new(10).unwrap(), Cursor::new("8000000000000000".to_owned()));
+    for cursor in [None, Some(&middle)] {
+        stores.directory.page(cursor, page).await.unwrap();
+    }
     assert!(sessions.delete(&first.id, Ending::LoggedOut).await.unwrap());
     assert_eq!(sessions.ending(&first.id).await.unwrap(), Some(Ending::LoggedOut));
 

@@ -11,20 +11,22 @@ use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::invalidations::Invalidations;
 use markt_domain::ports::rate_limiter::RateLimiter;
+use markt_domain::ports::session_directory::SessionDirectory;
 use markt_domain::ports::session_store::SessionStore;
 use markt_domain::ports::spent_tokens::SpentTokens;
 use markt_domain::ports::user_store::UserStore;
-use markt_domain::session::SessionFamily;
+use markt_domain::session::{SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 use markt_seaorm::{
-    Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionStore, SeaOrmSpentTokens,
-    SeaOrmUserStore, SqliteInvalidations, migrate,
+    Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionDirectory, SeaOrmSessionStore,
+    SeaOrmSpentTokens, SeaOrmUserStore, SqliteInvalidations, migrate,
 };
 use markt_test_support::clock::MovableClock;
 use markt_test_support::contracts::audit_trail::AuditTrailFixture;
 use markt_test_support::contracts::code_store::CodeStoreFixture;
 use markt_test_support::contracts::invalidations::InvalidationsFixture;
 use markt_test_support::contracts::rate_limiter::RateLimiterFixture;
+use markt_test_support::contracts::session_directory::SessionDirectoryFixture;
 use markt_test_support::contracts::session_store::SessionStoreFixture;
 use markt_test_support::contracts::spent_tokens::SpentTokensFixture;
 use markt_test_support::contracts::user_store::UserStoreFixture;
@@ -177,6 +179,19 @@ impl SessionStoreFixture for Fixture {
 
     async fn change_user(&self, user: &UserId) -> UserVersion {
         self.users().record_login(user, network(), fixtures::now()).await.unwrap().unwrap()
+    }
+}
+
+#[async_trait]
+impl SessionDirectoryFixture for Fixture {
+    fn directory(&self) -> Arc<dyn SessionDirectory> {
+        Arc::new(SeaOrmSessionDirectory::new(self.database.clone(), self.clock()))
+    }
+
+    async fn spoil(&self, id: &SessionId) {
+        let literal = if self.server.is_postgres() { format!("'\\x{id}'") } else { format!("x'{id}'") };
+        let update = format!("UPDATE auth_sessions SET \"current_role\" = 'king' WHERE id = {literal}");
+        self.server.raw().await.execute(&update).await;
     }
 }
 

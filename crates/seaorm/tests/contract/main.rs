@@ -19,14 +19,16 @@ mod writers;
 
 use fixture::{Fixture, SharedFixture};
 use markt_test_support::{
-    audit_trail_contract, code_store_contract, invalidations_contract, rate_limiter_contract, session_store_contract,
-    spent_tokens_contract, user_store_contract,
+    audit_trail_contract, code_store_contract, invalidations_contract, rate_limiter_contract,
+    session_directory_contract, session_store_contract, spent_tokens_contract, user_store_contract,
 };
 
 user_store_contract!(users_over_sqlite, Fixture::sqlite());
 user_store_contract!(users_over_postgres, Fixture::postgres());
 session_store_contract!(sessions_over_sqlite, Fixture::sqlite());
 session_store_contract!(sessions_over_postgres, Fixture::postgres());
+session_directory_contract!(directory_over_sqlite, Fixture::sqlite());
+session_directory_contract!(directory_over_postgres, Fixture::postgres());
 invalidations_contract!(invalidations_of_sqlite, SharedFixture::sqlite());
 code_store_contract!(codes_over_sqlite, Fixture::sqlite());
 code_store_contract!(codes_over_postgres, Fixture::postgres());

@@ -7,6 +7,7 @@ pub mod audit_trail;
 pub mod code_store;
 pub mod invalidations;
 pub mod rate_limiter;
+pub mod session_directory;
 pub mod session_store;
 pub mod spent_tokens;
 pub mod token_signer;

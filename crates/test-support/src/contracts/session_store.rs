@@ -48,7 +48,7 @@ pub use touching::*;
 pub use updating::*;
 pub use user_versions::*;
 
-pub(crate) use support::created_session;
+pub(crate) use support::{created_session, found, new_session, rotate};
 
 use crate::fixtures;
 

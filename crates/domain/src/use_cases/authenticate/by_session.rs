@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::accounts::{Accounts, KnownAccount};
+use crate::admission::Refusal;
 use crate::audit::{AuditEvent, AuditRecord};
 use crate::binding::{Binding, MismatchReaction};
 use crate::client::Client;
@@ -120,17 +121,16 @@ impl BySession {
             let ending = self.sessions.ending(id).await?;
             return Err(ending.map_or(AuthenticateError::NotAuthenticated, |ending| refuse(id, ending)));
         };
-        if stored.honoured_until.is_some_and(|until| until <= now) {
-            return Err(AuthenticateError::NotAuthenticated);
+        match Refusal::by_time(&stored, now) {
+            Some(Refusal::Replaced) => return Err(AuthenticateError::NotAuthenticated),
+            Some(_) => return Err(refuse(id, Ending::Expired)),
+            None => {}
         }
-        if stored.session.is_expired(now) {
-            return Err(refuse(id, Ending::Expired));
-        }
-        match self.accounts.get(&stored.session.user_id, stored.user_version).await? {
-            Some(account) if !account.user().is_active => Err(refuse(id, Ending::Deactivated)),
-            Some(account) if account.state.admits(&stored.session) => {
-                Ok(Some(Opened { stored: Arc::new(stored), account, secret: place }))
-            }
+        let account = self.accounts.get(&stored.session.user_id, stored.user_version).await?;
+        let refusal = Refusal::by_user(&stored.session, account.as_deref().map(|known| &**known));
+        match (account, refusal) {
+            (Some(account), None) => Ok(Some(Opened { stored: Arc::new(stored), account, secret: place })),
+            (_, Some(Refusal::Deactivated)) => Err(refuse(id, Ending::Deactivated)),
             _ => Ok(None),
         }
     }

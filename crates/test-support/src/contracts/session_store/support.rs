@@ -33,7 +33,7 @@ pub(super) async fn create(fixture: Fixture<'_>, session: &Session, version: Use
 }
 
 /// A new user's session, created.
-pub(super) async fn new_session(fixture: Fixture<'_>) -> (UserId, UserState, Session) {
+pub(crate) async fn new_session(fixture: Fixture<'_>) -> (UserId, UserState, Session) {
     let (user, state) = fixture.new_user().await;
     let session = session_of(&user, state);
     create(fixture, &session, state.version).await;
@@ -71,7 +71,7 @@ pub(super) async fn find(fixture: Fixture<'_>, id: &SessionId) -> Option<StoredS
 }
 
 /// The session with this id, which must be there.
-pub(super) async fn found(fixture: Fixture<'_>, id: &SessionId) -> StoredSession {
+pub(crate) async fn found(fixture: Fixture<'_>, id: &SessionId) -> StoredSession {
     find(fixture, id).await.expect("a session that is there")
 }
 
@@ -106,7 +106,7 @@ pub(super) fn grace() -> Timestamp {
 }
 
 /// Rotates a session that nobody else changes, and returns its successor.
-pub(super) async fn rotate(fixture: Fixture<'_>, old: &SessionId) -> Session {
+pub(crate) async fn rotate(fixture: Fixture<'_>, old: &SessionId) -> Session {
     let before = found(fixture, old).await;
     let successor = successor_of(&before.session);
     let change = fixture.store().rotate(old, before.revision, &successor, grace()).await.unwrap();
