@@ -26,6 +26,7 @@ mod logging_in;
 mod logging_in_and_out;
 mod logging_out;
 mod many_nodes;
+mod metrics;
 mod near_cache;
 mod odd_cookies;
 mod odd_requests;

@@ -73,6 +73,49 @@ pub fn assert_failed(output: &Output, code: i32, words: &str) {
     assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
 }
 
+/// A command that goes on saying something. It is killed when this is dropped.
+pub struct Following {
+    child: Child,
+    lines: Option<Receiver<String>>,
+}
+
+impl Following {
+    pub fn start(setup: &Setup, arguments: &[&str]) -> Self {
+        let mut child = command(setup, arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let (sender, said) = channel();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines: Some(said) }
+    }
+
+    /// The next line that it says. The server under test goes on meanwhile.
+    pub async fn next_line(&mut self) -> String {
+        let lines = self.lines.take().unwrap();
+        let (lines, line) = tokio::task::spawn_blocking(move || {
+            let line = lines.recv_timeout(PATIENCE).unwrap();
+            (lines, line)
+        })
+        .await
+        .unwrap();
+        self.lines = Some(lines);
+        line
+    }
+
+    /// The same, once it has said such a line.
+    pub async fn until(mut self, is_meant: impl Fn(&str) -> bool) -> Self {
+        while !is_meant(&self.next_line().await) {}
+        self
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It goes on until then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A server in a process of its own.
 pub struct Process {
     pub url: String,

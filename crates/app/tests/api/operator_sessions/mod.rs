@@ -5,6 +5,7 @@ mod counting;
 mod listing;
 mod revoking;
 mod showing;
+mod watching;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
