@@ -180,9 +180,30 @@ pub(crate) async fn dedicated(
     url: &RedisUrl,
     options: ConnectOptions,
 ) -> Result<(WithOptions<Client>, ConnectHandle), Error> {
+    stand_alone(url, options, RespVersion::RESP3, connection(options)).await
+}
+
+/// The same, in this version of the protocol, and for a Redis that may be a replica or in trouble: what it refuses for
+/// that is an answer like any other.
+pub(crate) async fn for_a_look(
+    url: &RedisUrl,
+    options: ConnectOptions,
+    version: RespVersion,
+) -> Result<WithOptions<Client>, Error> {
+    let connection = ConnectionConfig { reconnect_errors: Vec::new(), ..connection(options) };
+    stand_alone(url, options, version, connection).await.map(|(client, _)| client)
+}
+
+async fn stand_alone(
+    url: &RedisUrl,
+    options: ConnectOptions,
+    version: RespVersion,
+    connection: ConnectionConfig,
+) -> Result<(WithOptions<Client>, ConnectHandle), Error> {
     let config = config(url).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+    let config = Config { version, ..config };
     let performance = PerformanceConfig { broadcast_channel_capacity: TOLD_AT_ONCE, ..performance(options) };
-    let client = Client::new(config, Some(performance), Some(connection(options)), None);
+    let client = Client::new(config, Some(performance), Some(connection), None);
     let task = client.init().await?;
     Ok((client.with_options(&command_options(options)), task))
 }
@@ -264,7 +285,7 @@ fn command_options(options: ConnectOptions) -> Options {
     Options { max_attempts: Some(1), timeout: Some(options.command_timeout), fail_fast: true, ..Options::default() }
 }
 
-fn connect_error(url: &RedisUrl, source: Error) -> ConnectError {
+pub(crate) fn connect_error(url: &RedisUrl, source: Error) -> ConnectError {
     let url = url.to_string();
     match source.kind() {
         ErrorKind::Auth => ConnectError::Refused { url, source },

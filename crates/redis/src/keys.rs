@@ -58,6 +58,21 @@ pub const ENDED_PREFIX: &str = "ended:";
 /// takes: no user's.
 pub const PROBE_USER: &str = "probe";
 
+/// What the keys begin with, and the types of what stands there as Redis names them.
+pub(crate) const PREFIXES: [(&str, &str); 7] = [
+    (SESSION_PREFIX, "string"),
+    (ENDED_PREFIX, "string"),
+    (USER_SESSIONS_PREFIX, "zset"),
+    (USER_STATE_PREFIX, "hash"),
+    (CODE_PREFIX, "hash"),
+    (NEAR_CACHE_PREFIX, "string"),
+    (LIMIT_PREFIX, "string"),
+];
+
+const CODE_PREFIX: &str = "code:";
+const NEAR_CACHE_PREFIX: &str = "near-cache:";
+const LIMIT_PREFIX: &str = "limit:";
+
 /// How many digits an id has.
 const ID_DIGITS: usize = 64;
 
@@ -87,13 +102,13 @@ pub(crate) fn user_state(user: &UserId) -> String {
 }
 
 pub(crate) fn near_cache(connection: i64) -> String {
-    format!("near-cache:{connection}")
+    format!("{NEAR_CACHE_PREFIX}{connection}")
 }
 
 pub(crate) fn code(user: &UserId, purpose: CodePurpose) -> String {
-    format!("code:{}:{user}", purpose.as_str())
+    format!("{CODE_PREFIX}{}:{user}", purpose.as_str())
 }
 
 pub(crate) fn limit(bucket: &Bucket) -> String {
-    format!("limit:{}", bucket.key)
+    format!("{LIMIT_PREFIX}{}", bucket.key)
 }

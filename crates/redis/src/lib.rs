@@ -8,7 +8,7 @@
 //!
 //! - `find` is one `GET`, and one more for each rotation since the id was handed out, while that is honoured. Every
 //!   write that touches several keys is one Lua script, whose work is bounded by the one user's sessions. There is no
-//!   `KEYS` anywhere, and `SCAN` only in [`RedisStores::directory`], which is for operators.
+//!   `KEYS` anywhere, and `SCAN` only in [`RedisStores::directory`] and [`RedisFacts`], which are for operators.
 //! - No command is sent twice: after a lost connection nobody knows whether it was carried out, and a `create` that was
 //!   repeated would find its own session in the way. The caller is told that Redis is unavailable, within
 //!   [`ConnectOptions::command_timeout`], and decides.
@@ -21,6 +21,7 @@
 mod code_store;
 mod connection;
 mod errors;
+mod facts;
 pub mod keys;
 mod probe;
 mod rate_limiter;
@@ -43,6 +44,7 @@ use markt_domain::store_guard::StoreGuard;
 pub use crate::code_store::RedisCodeStore;
 pub use crate::connection::ConnectOptions;
 pub use crate::errors::ConnectError;
+pub use crate::facts::RedisFacts;
 pub use crate::rate_limiter::RedisRateLimiter;
 pub use crate::session_directory::RedisSessionDirectory;
 pub use crate::session_store::RedisSessionStore;

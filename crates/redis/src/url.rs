@@ -33,6 +33,11 @@ impl RedisUrl {
     pub(crate) fn expose(&self) -> &str {
         self.0.as_str()
     }
+
+    /// The number of the database.
+    pub(crate) fn database(&self) -> u8 {
+        self.0.path().trim_start_matches('/').parse().unwrap_or(0)
+    }
 }
 
 impl FromStr for RedisUrl {

@@ -10,6 +10,7 @@
 mod costs;
 mod directory;
 mod endings;
+mod facts;
 mod keys;
 mod limits;
 mod logs;
