@@ -21,6 +21,9 @@ use sea_orm::{
 #[cfg(test)]
 pub(crate) use recorded::Recording;
 
+pub(crate) use postgres::CONNECTIONS as POSTGRES_CONNECTIONS;
+pub(crate) use sqlite::absent_file;
+
 use crate::errors::{is_answer, store_error};
 
 /// How many operations may wait for the database at once, for one of the pool's connections above all: what it gets

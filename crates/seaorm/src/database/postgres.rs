@@ -10,7 +10,8 @@ use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Executor as _};
 use super::{ConnectError, Database};
 use crate::errors::describe;
 
-const CONNECTIONS: u32 = 16;
+/// How many connections the pool has at most.
+pub(crate) const CONNECTIONS: u32 = 16;
 
 /// How long an operation waits for a connection, a new one's making included.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1200);

@@ -1,6 +1,6 @@
 //! How SQLite is opened.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
@@ -42,6 +42,13 @@ pub(super) async fn connect(url: &str) -> Result<Database, ConnectError> {
     let writer = open(1, options.clone()).await?;
     let reader = open(READERS, options).await?;
     Ok(Database::new(reader, writer, DEADLINE))
+}
+
+/// The file of this URL, if it would be made because it isn't there.
+pub(crate) fn absent_file(url: &str) -> Option<PathBuf> {
+    let options: SqliteConnectOptions = url.starts_with("sqlite:").then(|| url.parse().ok())??;
+    let file = options.get_filename();
+    (has_mode(url, "rwc") && !is_in_memory(url, &options) && !file.exists()).then(|| file.to_owned())
 }
 
 fn is_in_memory(url: &str, options: &SqliteConnectOptions) -> bool {

@@ -9,6 +9,7 @@
 )]
 
 mod availability;
+mod facts;
 mod fixture;
 mod migrations;
 mod sessions;
