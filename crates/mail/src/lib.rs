@@ -3,11 +3,13 @@
 //! What is posted waits in a bounded queue and leaves behind the caller's back, so that the time of an answer tells
 //! nothing about whether a mail was sent. [`Outbox::close`] waits for what is still in the queue.
 
+mod facts;
 mod message;
 mod outbox;
 mod server;
 mod transport;
 
+pub use facts::{MailFacts, MailTrouble};
 pub use outbox::Outbox;
 pub use transport::Transport;
 

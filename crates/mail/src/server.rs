@@ -96,22 +96,39 @@ impl MailServer {
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
+        let mut connection = self.greet().await?;
+        self.encrypt(&mut connection).await?;
+        self.log_in(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Says hello; encrypted already, where that is so from the start.
+    pub(crate) async fn greet(&self) -> Result<AsyncSmtpConnection, Error> {
         let from_the_start = if let Tls::Wrapper(parameters) = &self.tls { Some(parameters.clone()) } else { None };
         let address = (self.host.as_str(), self.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(address, Some(self.patience), &self.hello, from_the_start, None)
-                .await?;
+        AsyncSmtpConnection::connect_tokio1(address, Some(self.patience), &self.hello, from_the_start, None).await
+    }
+
+    pub(crate) async fn encrypt(&self, connection: &mut AsyncSmtpConnection) -> Result<(), Error> {
         match &self.tls {
             Tls::Opportunistic(parameters) if connection.can_starttls() => {
-                connection.starttls(parameters.clone(), &self.hello).await?;
+                connection.starttls(parameters.clone(), &self.hello).await
             }
             // An error, if the server has none.
-            Tls::Required(parameters) => connection.starttls(parameters.clone(), &self.hello).await?,
-            _ => {}
+            Tls::Required(parameters) => connection.starttls(parameters.clone(), &self.hello).await,
+            _ => Ok(()),
         }
+    }
+
+    pub(crate) async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), Error> {
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
-        Ok(connection)
+        Ok(())
+    }
+
+    /// Whether a user and a password are configured.
+    pub(crate) const fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
     }
 }

@@ -57,7 +57,7 @@ impl TransportError {
 }
 
 /// The code of a server's reply, and the enhanced one that its text may begin with (RFC 3463): `550 5.1.1`.
-fn reply_codes(code: &str, text: &str) -> String {
+pub(crate) fn reply_codes(code: &str, text: &str) -> String {
     let first = text.split_whitespace().next().unwrap_or_default();
     let numbers: Vec<&str> = first.split('.').collect();
     let is_number = |text: &&str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,5 +1,6 @@
 //! What is posted, and what leaves.
 
+mod facts;
 mod folder;
 mod smtp;
 
