@@ -3,29 +3,31 @@
 use markt_domain::credentials::EmailAddress;
 
 use super::values::{AuthMode, Environment, JwtAlgorithm, MailTransport, SameSite};
-use super::{Config, ConfigErrors, JwtIssuer, MAX_USER_CACHE_TTL};
+use super::{Config, ConfigError, ConfigErrors, JwtIssuer, MAX_USER_CACHE_TTL};
 
 /// The shortest secret for HS256 (RFC 7518, section 3.2), in bytes.
-const MIN_SECRET: usize = 32;
+pub const MIN_SECRET: usize = 32;
 
 /// Checks a configuration as a whole.
-pub(super) fn check(config: &Config) -> Result<(), ConfigErrors> {
-    let mut errors = ConfigErrors::default();
-    check_urls(config, &mut errors);
-    check_session(config, &mut errors);
-    check_cookie(config, &mut errors);
-    check_mode(config, &mut errors);
-    check_mail(config, &mut errors);
+pub(super) fn check(config: &Config, errors: &mut ConfigErrors) {
+    check_urls(config, errors);
+    check_session(config, errors);
+    check_cookie(config, errors);
+    check_mode(config, errors);
+    check_mail(config, errors);
     if config.env == Environment::Production {
-        check_production(config, &mut errors);
+        check_production(config, errors);
     }
-    errors.into_result(())
 }
 
 impl ConfigErrors {
-    fn refuse_if(&mut self, wrong: bool, error: &str) {
+    fn refuse(&mut self, id: &'static str, key: &str, text: impl Into<String>) {
+        self.0.push(ConfigError::new(id, key, text));
+    }
+
+    fn refuse_if(&mut self, wrong: bool, id: &'static str, key: &str, text: &str) {
         if wrong {
-            self.0.push(error.to_owned());
+            self.refuse(id, key, text);
         }
     }
 }
@@ -33,22 +35,31 @@ impl ConfigErrors {
 fn check_urls(config: &Config, errors: &mut ConfigErrors) {
     let url = &config.database_url;
     if !matches!(url.scheme(), "sqlite" | "postgres" | "postgresql") {
-        errors.0.push(format!("database_url = \"{url}\": must begin with sqlite:// or postgres://"));
+        let text = format!("database_url = \"{url}\": must begin with sqlite:// or postgres://");
+        errors.refuse("database-url-unknown", "database_url", text);
     }
     let Some(url) = &config.redis_url else { return };
     match url.scheme() {
         "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" => {}
-        "redis-cluster" | "rediss-cluster" => errors.0.push(format!(
-            "redis_url = \"{url}\": this version knows no clusters yet; must begin with redis://, rediss:// or \
-             redis-sentinel://"
-        )),
-        _ => errors.0.push(format!("redis_url = \"{url}\": must begin with redis://, rediss:// or redis-sentinel://")),
+        "redis-cluster" | "rediss-cluster" => {
+            let text = format!(
+                "redis_url = \"{url}\": this version knows no clusters yet; must begin with redis://, rediss:// or \
+                 redis-sentinel://"
+            );
+            errors.refuse("redis-cluster", "redis_url", text);
+        }
+        _ => {
+            let text = format!("redis_url = \"{url}\": must begin with redis://, rediss:// or redis-sentinel://");
+            errors.refuse("redis-url-unknown", "redis_url", text);
+        }
     }
 }
 
 fn check_session(config: &Config, errors: &mut ConfigErrors) {
     errors.refuse_if(
         config.session.user_cache_ttl > MAX_USER_CACHE_TTL,
+        "user-cache-ttl-too-long",
+        "session.user_cache_ttl",
         "session.user_cache_ttl: must be 1h at most, since changes to users are kept track of for that long",
     );
 }
@@ -57,26 +68,35 @@ fn check_cookie(config: &Config, errors: &mut ConfigErrors) {
     let cookie = &config.cookie;
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if cookie.name.is_empty() || !cookie.name.bytes().all(token) {
-        errors.0.push(format!(
+        let text = format!(
             "cookie.name = {:?}: must be a token of RFC 6265: letters, digits and !#$%&'*+-.^_`|~",
             cookie.name
-        ));
+        );
+        errors.refuse("cookie-name-malformed", "cookie.name", text);
     }
     let name = cookie.name.to_ascii_lowercase();
     errors.refuse_if(
         name.starts_with("__host-") && (!cookie.secure || cookie.domain.is_some()),
+        "cookie-prefix-unmet",
+        "cookie.name",
         "cookie.name: a name with __Host- needs cookie.secure = true and no cookie.domain, or browsers drop the cookie",
     );
     errors.refuse_if(
         name.starts_with("__secure-") && !cookie.secure,
+        "cookie-prefix-unmet",
+        "cookie.name",
         "cookie.name: a name with __Secure- needs cookie.secure = true, or browsers drop the cookie",
     );
     errors.refuse_if(
         cookie.same_site == SameSite::None && !cookie.secure,
+        "samesite-none-without-secure",
+        "cookie.secure",
         "cookie.same_site = \"None\": needs cookie.secure = true, or browsers drop the cookie",
     );
     errors.refuse_if(
         cookie.partitioned && !cookie.secure,
+        "partitioned-without-secure",
+        "cookie.secure",
         "cookie.partitioned = \"true\": needs cookie.secure = true, or browsers drop the cookie",
     );
     let domain = |text: &str| {
@@ -84,7 +104,8 @@ fn check_cookie(config: &Config, errors: &mut ConfigErrors) {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
     };
     if let Some(wrong) = cookie.domain.as_ref().filter(|text| !domain(text)) {
-        errors.0.push(format!("cookie.domain = {wrong:?}: must be a domain, such as example.com"));
+        let text = format!("cookie.domain = {wrong:?}: must be a domain, such as example.com");
+        errors.refuse("cookie-domain-malformed", "cookie.domain", text);
     }
 }
 
@@ -104,13 +125,20 @@ fn check_legacy(legacy: &JwtIssuer, errors: &mut ConfigErrors) {
     match legacy.algorithm() {
         Some(JwtAlgorithm::Hs256) => errors.refuse_if(
             legacy.secret.as_ref().is_none_or(|secret| secret.expose().is_empty()),
+            "jwt-key-missing",
+            "jwt.legacy.secret",
             "jwt.legacy.secret: must be set where jwt.legacy.algorithm is HS256",
         ),
-        Some(JwtAlgorithm::EdDsa) => {
-            errors.refuse_if(!by_key, "jwt.legacy.public_key_file: must be set where jwt.legacy.algorithm is EdDSA")
-        }
+        Some(JwtAlgorithm::EdDsa) => errors.refuse_if(
+            !by_key,
+            "jwt-key-missing",
+            "jwt.legacy.public_key_file",
+            "jwt.legacy.public_key_file: must be set where jwt.legacy.algorithm is EdDSA",
+        ),
         None => errors.refuse_if(
             by_secret && by_key,
+            "jwt-algorithm-missing",
+            "jwt.legacy.algorithm",
             "jwt.legacy.algorithm: must be set where there are a secret and a key: HS256 or EdDSA",
         ),
     }
@@ -121,16 +149,23 @@ fn check_signing(config: &Config, errors: &mut ConfigErrors) {
     let by_secret = own.algorithm == Some(JwtAlgorithm::Hs256);
     errors.refuse_if(
         by_secret && own.secret.as_ref().is_none_or(|secret| secret.expose().is_empty()),
+        "jwt-key-missing",
+        "jwt.secret",
         "jwt.secret: must be set where jwt.algorithm is HS256",
     );
     errors.refuse_if(
         !by_secret && config.env == Environment::Production && own.private_key_file.is_none(),
+        "jwt-key-missing",
+        "jwt.private_key_file",
         "jwt.private_key_file: must be set in production where jwt.algorithm is EdDSA: `openssl genpkey -algorithm \
          ed25519` makes a key",
     );
     errors.refuse_if(
         config.jwt.access_ttl.is_zero() || config.jwt.refresh_ttl < config.jwt.access_ttl,
-        "jwt.access_ttl, jwt.refresh_ttl: an access token must live for a while, and a refresh token no shorter than it",
+        "jwt-refresh-shorter-than-access",
+        "jwt.refresh_ttl",
+        "jwt.access_ttl, jwt.refresh_ttl: an access token must live for a while, and a refresh token no shorter than \
+         it",
     );
 }
 
@@ -138,13 +173,17 @@ fn check_mail(config: &Config, errors: &mut ConfigErrors) {
     let mail = &config.mail;
     errors.refuse_if(
         mail.transport == MailTransport::Smtp && mail.smtp_url.is_none(),
+        "smtp-url-missing",
+        "mail.smtp_url",
         "mail.smtp_url: must be set where mail.transport is smtp, such as smtps://user:password@mail.example.com",
     );
     if let Some(url) = mail.smtp_url.as_ref().filter(|url| !matches!(url.scheme(), "smtp" | "smtps")) {
-        errors.0.push(format!("mail.smtp_url = \"{url}\": must begin with smtp:// or smtps://"));
+        let text = format!("mail.smtp_url = \"{url}\": must begin with smtp:// or smtps://");
+        errors.refuse("smtp-url-unknown", "mail.smtp_url", text);
     }
     if !is_mailbox(&mail.from) {
-        errors.0.push(format!("mail.from = {:?}: must be a mailbox, such as Markt <no-reply@example.com>", mail.from));
+        let text = format!("mail.from = {:?}: must be a mailbox, such as Markt <no-reply@example.com>", mail.from);
+        errors.refuse("mail-from-malformed", "mail.from", text);
     }
 }
 
@@ -157,21 +196,28 @@ fn is_mailbox(text: &str) -> bool {
 fn check_production(config: &Config, errors: &mut ConfigErrors) {
     errors.refuse_if(
         !config.cookie.secure,
+        "insecure-cookie-in-production",
+        "cookie.secure",
         "cookie.secure = \"false\": must be true in production, or the session travels in the clear",
     );
     errors.refuse_if(
         config.database_url.scheme() == "sqlite" && !config.allow_embedded,
+        "sqlite-in-production",
+        "database_url",
         "database_url: SQLite serves one process only; in production use postgres://, or set allow_embedded = true \
          (MARKT_ALLOW_EMBEDDED=true)",
     );
     errors.refuse_if(
         config.mail.transport == MailTransport::File,
+        "mail-to-files-in-production",
+        "mail.transport",
         "mail.transport = \"file\": must be smtp in production, or nobody gets the codes",
     );
-    for (key, issuer) in [("jwt", &config.jwt.own), ("jwt.legacy", &config.jwt.legacy)] {
+    for (key, issuer) in [("jwt.secret", &config.jwt.own), ("jwt.legacy.secret", &config.jwt.legacy)] {
         let short = issuer.secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET);
-        if short && issuer.algorithm.is_none_or(|algorithm| algorithm == JwtAlgorithm::Hs256 || key == "jwt") {
-            errors.0.push(format!("{key}.secret: must be at least {MIN_SECRET} bytes in production (RFC 7518, 3.2)"));
+        if short && issuer.algorithm.is_none_or(|algorithm| algorithm == JwtAlgorithm::Hs256 || key == "jwt.secret") {
+            let text = format!("{key}: must be at least {MIN_SECRET} bytes in production (RFC 7518, 3.2)");
+            errors.refuse("jwt-secret-short", key, text);
         }
     }
 }

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use checks::MIN_SECRET;
 pub use secret::{Secret, SecretUrl};
-pub use settings::{ConfigErrors, Shown};
+pub use settings::{ConfigError, ConfigErrors, Shown};
 pub use sources::Sources;
 
 use settings::Settings;
@@ -236,16 +237,21 @@ impl Config {
     /// # Errors
     /// Names all that is wrong at once: each key, its value and what is allowed.
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
+        let (config, errors) = Self::read(sources)?;
+        if errors.0.is_empty() { Ok(config) } else { Err(errors) }
+    }
+
+    /// Reads the configuration as far as it can be read: the rest has its defaults. With it goes all that is wrong.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read(sources: &Sources) -> Result<(Self, ConfigErrors), ConfigErrors> {
         let mut settings = sources.read()?;
         let config = Self::from_settings(&mut settings);
+        let (shown, mut errors) = settings.finish();
         // Both, so that whoever mends what is said here is not told of the rest at the next start.
-        match (settings.finish(), checks::check(&config)) {
-            (Ok(shown), Ok(())) => Ok(Self { shown, ..config }),
-            (read, checked) => {
-                let errors = [read.err(), checked.err()].into_iter().flatten().flat_map(|errors| errors.0);
-                Err(ConfigErrors(errors.collect()))
-            }
-        }
+        checks::check(&config, &mut errors);
+        Ok((Self { shown, ..config }, errors))
     }
 
     fn from_settings(settings: &mut Settings) -> Self {

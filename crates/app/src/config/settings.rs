@@ -47,20 +47,36 @@ pub struct Shown {
     pub origin: String,
 }
 
-/// Everything that is wrong with the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConfigErrors(pub Vec<String>);
+/// Something that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// What kind of mistake it is; stays the same in later versions: `config-unknown-key`.
+    pub id: &'static str,
+    /// The key; the file, where the mistake is one of the file's as a whole.
+    pub key: String,
+    /// The value that can't be read, if it may be shown.
+    pub value: Option<String>,
+    /// Names the key, the value and what is allowed. Holds no secret.
+    pub text: String,
+}
 
-impl ConfigErrors {
-    pub(super) fn into_result<T>(self, value: T) -> Result<T, Self> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+impl ConfigError {
+    /// What kind of mistake it is that a value can't be read.
+    pub const BAD_VALUE: &'static str = "config-bad-value";
+
+    pub(super) fn new(id: &'static str, key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { id, key: key.into(), value: None, text: text.into() }
     }
 }
+
+/// Everything that is wrong with the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the configuration is wrong:")?;
-        self.0.iter().try_for_each(|error| write!(f, "\n  - {error}"))
+        self.0.iter().try_for_each(|error| write!(f, "\n  - {}", error.text))
     }
 }
 
@@ -82,7 +98,7 @@ impl Settings {
     }
 
     /// Notes something wrong.
-    pub(super) fn refuse(&mut self, error: String) {
+    pub(super) fn refuse(&mut self, error: ConfigError) {
         self.errors.0.push(error);
     }
 
@@ -114,16 +130,15 @@ impl Settings {
             self.shown.push(Shown { key: key.into(), value: parsed.shown(), origin: origin.to_string() });
             return Some(parsed);
         }
-        let value = if T::SECRET { "***" } else { &value };
-        self.refuse(format!("{key} = {value:?} ({origin}): must be {}", T::ALLOWED));
+        let shown = if T::SECRET { "***" } else { &value };
+        let text = format!("{key} = {shown:?} ({origin}): must be {}", T::ALLOWED);
+        let value = (!T::SECRET).then_some(value);
+        self.refuse(ConfigError { value, ..ConfigError::new(ConfigError::BAD_VALUE, key, text) });
         None
     }
 
-    /// Ends the reading.
-    ///
-    /// # Errors
-    /// If a value was bad, or a key is left that nobody read.
-    pub(super) fn finish(mut self) -> Result<Vec<Shown>, ConfigErrors> {
+    /// Ends the reading: what was read, and which values were bad or keys are left that nobody read.
+    pub(super) fn finish(mut self) -> (Vec<Shown>, ConfigErrors) {
         for (key, Setting { value, origin }) in &self.values {
             let section = key.split('.').next().unwrap_or_default();
             let in_section = |known: &&&str| known.split('.').next() == Some(section);
@@ -133,12 +148,11 @@ impl Settings {
             }
             // The value is not shown: under a misspelt key it may be a secret.
             let length = value.chars().count();
-            self.errors.0.push(format!(
-                "{key} ({origin}, {length} characters): unknown key; allowed here: {}",
-                allowed.join(", ")
-            ));
+            let allowed = allowed.join(", ");
+            let text = format!("{key} ({origin}, {length} characters): unknown key; allowed here: {allowed}");
+            self.errors.0.push(ConfigError::new("config-unknown-key", key, text));
         }
         self.shown.sort_by(|a, b| a.key.cmp(&b.key));
-        self.errors.into_result(self.shown)
+        (self.shown, self.errors)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::settings::{ConfigErrors, Origin, Setting, Settings};
+use super::settings::{ConfigError, ConfigErrors, Origin, Setting, Settings};
 
 /// The file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "markt-auth.toml";
@@ -60,7 +60,10 @@ impl Sources {
             None => return Ok(Vec::new()),
         };
         let shown = path.display();
-        let wrong = |error: String| ConfigErrors(vec![format!("{shown}: {error}")]);
+        let wrong = |error: String| {
+            let text = format!("{shown}: {error}");
+            ConfigErrors(vec![ConfigError::new("config-file-unreadable", shown.to_string(), text)])
+        };
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         // The parser's own message would quote the line, and a secret with it.
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
@@ -72,8 +75,10 @@ impl Sources {
         for (key, value) in flattened(String::new(), table) {
             match as_text(&value) {
                 Some(value) => read.push((key, Setting { value, origin: origin.clone() })),
-                None => settings
-                    .refuse(format!("{key} ({origin}): must be a text, a number, true, false or a list of texts")),
+                None => {
+                    let text = format!("{key} ({origin}): must be a text, a number, true, false or a list of texts");
+                    settings.refuse(ConfigError::new(ConfigError::BAD_VALUE, key, text));
+                }
             }
         }
         Ok(read)
@@ -111,7 +116,8 @@ fn set_all(settings: &mut Settings, source: Vec<(String, Setting)>) {
     for (key, Setting { origin, .. }) in &source {
         let of_file = |(other, _): &&(String, Setting)| secret_key(other) == Some(key);
         if let Some((file_key, Setting { origin: file_origin, .. })) = source.iter().find(of_file) {
-            settings.refuse(format!("{key} ({origin}) and {file_key} ({file_origin}): only one of them may be set"));
+            let text = format!("{key} ({origin}) and {file_key} ({file_origin}): only one of them may be set");
+            settings.refuse(ConfigError::new("config-set-twice", key, text));
         }
     }
     for (key, setting) in source {
@@ -136,7 +142,8 @@ fn set(settings: &mut Settings, key: String, Setting { value, origin }: Setting)
             settings.set(secret_key.to_owned(), Setting { value, origin });
         }
         Err(error) => {
-            settings.refuse(format!("{key} = {value:?} ({origin}): must be a file that can be read: {error}"))
+            let text = format!("{key} = {value:?} ({origin}): must be a file that can be read: {error}");
+            settings.refuse(ConfigError::new("config-secret-file-unreadable", secret_key, text));
         }
     }
 }
