@@ -6,6 +6,7 @@ mod audit;
 pub mod cli;
 pub mod config;
 mod demo;
+mod doctor;
 pub mod http;
 mod metrics;
 mod revocation;

@@ -1,5 +1,6 @@
 //! The composition root: the one place that names the adapters, and decides by the configuration which are used.
 
+pub(crate) mod examination;
 mod near_cache;
 mod token_signer;
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod config;
+mod doctor;
 mod output;
 mod serve;
 mod sessions;
@@ -59,6 +60,12 @@ enum Command {
         #[command(subcommand)]
         command: users::UsersCommand,
     },
+    /// Finds what is wrong with the set-up, and says what to change.
+    ///
+    /// Asks the stores, the mail server and the running service, if there is one; changes nothing, and sends no mail.
+    /// Ends with 0 if nothing worse than a warning was found, with 1 if there is an error (with --origin: if logins from
+    /// there don't work), with 2 for wrong usage.
+    Doctor(doctor::DoctorOptions),
     /// Prints the effective configuration, secrets hidden.
     Config {
         /// In JSON.
@@ -89,6 +96,9 @@ fn wrong_usage(message: &str) -> ! {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Doctor(options)) = &cli.command {
+        return doctor::run(options, &Sources::from_process(cli.settings.config, cli.settings.set));
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -124,7 +134,8 @@ fn run(cli: Cli) -> Outcome {
             runtime()?.block_on(users::run(command, &config, &surroundings()))
         }
         Command::Config { json } => config::print(&config, json),
-        Command::Openapi => Ok(()),
+        // Done already, since they do without a configuration that is right.
+        Command::Openapi | Command::Doctor(_) => Ok(()),
     }
 }
 
@@ -137,7 +148,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// An error with all that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -8,7 +8,7 @@ use futures_util::{Stream, stream};
 use super::Outcome;
 use crate::application::Application;
 use crate::config::Config;
-use crate::config::values::{AuthMode, Environment, Value as _};
+use crate::config::values::{Environment, Value as _};
 use crate::demo;
 use crate::wiring::Surroundings;
 
@@ -45,12 +45,7 @@ fn warn_of_keys_without_effect(config: &Config) {
         tracing::warn!(key = shown.key, value = shown.value.clone().shown(), "has no effect in this version");
     }
     let mode = config.auth.mode;
-    let is_for_other_modes = |key: &str| match mode {
-        AuthMode::Session => key.starts_with("jwt."),
-        AuthMode::Jwt => key.starts_with("jwt.legacy."),
-        AuthMode::Dual => false,
-    };
-    for shown in set().filter(|shown| is_for_other_modes(&shown.key)) {
+    for shown in set().filter(|shown| mode.ignores(&shown.key)) {
         let value = shown.value.clone().shown();
         tracing::warn!(key = shown.key, value, "auth.mode" = mode.as_str(), "has no effect in this mode");
     }

@@ -71,6 +71,18 @@ choice!(
         Dual = "dual",
     }
 );
+impl AuthMode {
+    /// Whether this key of the configuration has no effect in this mode.
+    #[must_use]
+    pub fn ignores(self, key: &str) -> bool {
+        match self {
+            Self::Session => key.starts_with("jwt."),
+            Self::Jwt => key.starts_with("jwt.legacy."),
+            Self::Dual => false,
+        }
+    }
+}
+
 choice!(
     /// Who is handed the secret in the body of an answer.
     BearerPolicy, "auto, explicit or off", {

@@ -6,7 +6,7 @@ mod authenticated;
 mod body;
 mod client;
 mod credentials;
-mod cross_origin;
+pub(crate) mod cross_origin;
 mod domain_errors;
 mod envelope;
 mod error;

@@ -81,6 +81,18 @@ pub(super) fn open_legacy(config: &Config) -> Result<Option<Arc<JwtVerifier>>, S
     Ok(Some(Arc::new(JwtVerifier::new(&key, &parties))))
 }
 
+/// Makes sure that tokens can be signed and verified. A key that will be made at the start is as good as one.
+pub(super) fn examine(config: &Config, surroundings: &Surroundings) -> Result<(), SignerError> {
+    let own = &config.jwt.own;
+    let path = own.private_key_file.as_deref().unwrap_or(Path::new(DEVELOPMENT_KEY));
+    let will_be_made =
+        config.env == Environment::Development && own.algorithm != Some(JwtAlgorithm::Hs256) && !path.exists();
+    if !will_be_made {
+        open(config, surroundings)?;
+    }
+    open_legacy(config).map(drop)
+}
+
 fn key_pair(own: &JwtIssuer, env: Environment, surroundings: &Surroundings) -> Result<SigningKey, SignerError> {
     const PRIVATE: &str = "jwt.private_key_file";
     const PUBLIC: &str = "jwt.public_key_file";

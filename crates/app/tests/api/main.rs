@@ -13,6 +13,7 @@ mod creating_users;
 mod cross_origin;
 mod deactivation;
 mod devices;
+mod doctor;
 mod documented_answers;
 mod email_verification;
 mod endings;
