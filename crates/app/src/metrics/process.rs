@@ -1,11 +1,14 @@
 //! The process itself, under the names that Prometheus' own clients give these figures.
 
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use super::Readings;
 
 /// Shows which version this is and, on Linux, what the process takes.
 pub fn register_process(metrics: &mut Registry) {
-    metrics.register("markt_build", "Which version this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    // Not OpenMetrics' own kind for this: whoever reads the older format doesn't know it.
+    let version = Readings::gauges("markt_build_info", "Which version this is", "version");
+    version.with(env!("CARGO_PKG_VERSION"), || 1.0).register(metrics);
     #[cfg(target_os = "linux")]
     linux::register(metrics);
 }

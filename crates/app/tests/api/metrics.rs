@@ -102,7 +102,6 @@ async fn nothing_that_is_shown_is_missing_from_the_documentation_nor_the_other_w
         .into_iter()
         .map(|line| match line.split_once(' ').unwrap() {
             (name, "counter") => format!("{name}_total"),
-            (name, "info") => format!("{name}_info"),
             (name, _) => name.to_owned(),
         })
         .collect();
