@@ -27,7 +27,7 @@ impl Authenticated {
     /// Finds the caller. A cookie whose session lives longer for this request shall do so, too.
     pub async fn find(parts: &Parts, app: &App, activity: Activity) -> Result<Self, ApiError> {
         let Presented { secrets, from_cookies, tokens, .. } = presented_secrets(parts, app).all()?;
-        let client = client(parts, app);
+        let client = client(parts, &app.trusted_proxies);
         let presented = Credentials { secrets: &secrets, tokens: &tokens };
         let found = match app.authenticator.recall(&presented, &client, activity) {
             Some(found) => {

@@ -24,18 +24,24 @@ impl FromRequestParts<App> for RequestClient {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self(client(parts, app)))
+        Ok(Self(client(parts, &app.trusted_proxies)))
     }
 }
 
-/// The client of a request. What is said of it by who isn't trusted to is counted: often, it is a proxy that should be.
-pub fn client(parts: &Parts, app: &App) -> Client {
-    let peer = peer().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    let is_said = parts.headers.contains_key(FORWARDED) || parts.headers.contains_key(X_FORWARDED_FOR);
-    if is_said && !is_trusted(peer.to_canonical(), &app.trusted_proxies) {
-        app.metrics.untrusted_forwarded.inc();
-    }
-    seen_by(peer, &parts.headers, &app.trusted_proxies)
+/// The client of a request.
+pub fn client(parts: &Parts, trusted_proxies: &[IpNet]) -> Client {
+    seen_by(peer_address(), &parts.headers, trusted_proxies)
+}
+
+/// Whether the request names an address in the place of its peer's, and the peer isn't trusted to. Often it is a proxy that
+/// should be.
+pub fn is_forwarded_untrusted(parts: &Parts, trusted_proxies: &[IpNet]) -> bool {
+    let is_forwarded = parts.headers.contains_key(FORWARDED) || parts.headers.contains_key(X_FORWARDED_FOR);
+    is_forwarded && !is_trusted(peer_address().to_canonical(), trusted_proxies)
+}
+
+fn peer_address() -> IpAddr {
+    peer().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
 }
 
 fn is_trusted(address: IpAddr, trusted_proxies: &[IpNet]) -> bool {

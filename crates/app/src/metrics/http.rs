@@ -1,6 +1,5 @@
 //! Requests.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub struct HttpMetrics {
     pub authentications: Authentications,
     /// Attempts to log in, by what came of them: `succeeded`, or the error's type.
     logins: Family<LoginLabels, Counter>,
-    /// Requests that name an address in the place of their peer's, who isn't trusted to.
+    /// Requests for a session that name an address in the place of their peer's, who isn't trusted to.
     pub untrusted_forwarded: Counter,
     /// How long answers took.
     pub durations: Arc<RequestDurations>,
@@ -54,7 +53,8 @@ impl HttpMetrics {
     pub fn register(metrics: &mut Registry, paths: impl IntoIterator<Item = String>, store: Source) -> Self {
         let (logins, untrusted_forwarded) = (Family::default(), Counter::default());
         metrics.register("markt_logins", "Attempts to log in, by what came of them", logins.clone());
-        let help = "Requests whose Forwarded or X-Forwarded-For was ignored: the peer is not in http.trusted_proxies";
+        let help = "Requests for a session whose Forwarded or X-Forwarded-For was ignored: the peer is not in \
+                    http.trusted_proxies";
         metrics.register("markt_http_untrusted_forwarded_requests", help, untrusted_forwarded.clone());
         let connections = Gauge::default();
         metrics.register("markt_http_connections", "Connections to the public listener", connections.clone());
@@ -92,8 +92,9 @@ fn why(error: &LogInError) -> &'static str {
 /// How long answers took (`markt_http_request_duration_seconds`), by route, method and status.
 #[derive(Debug)]
 pub struct RequestDurations {
-    /// The routes without parameters, by their paths: what most requests ask for is found at once.
-    fixed: HashMap<String, usize>,
+    /// The routes without parameters, by their paths' lengths and paths: few are as long as another, so that the path is
+    /// compared hardly more than once.
+    fixed: Vec<(usize, String, usize)>,
     patterns: matchit::Router<usize>,
     routes: Vec<Route>,
 }
@@ -111,16 +112,17 @@ struct Cells(OnceLock<Box<[OnceLock<AtomicHistogram>]>>);
 
 impl RequestDurations {
     fn new(paths: impl IntoIterator<Item = String>) -> Self {
-        let (mut fixed, mut patterns, mut routes) = (HashMap::new(), matchit::Router::new(), Vec::new());
+        let (mut fixed, mut patterns, mut routes) = (Vec::new(), matchit::Router::new(), Vec::new());
         for path in paths.into_iter().chain([NO_ROUTE.to_owned()]) {
             if path.contains('{') {
                 // What can't be told from another is counted with those that come to no route.
                 let _ambiguous = patterns.insert(path.clone(), routes.len());
             } else {
-                fixed.insert(path.clone(), routes.len());
+                fixed.push((path.len(), path.clone(), routes.len()));
             }
             routes.push(Route { path, cells: Default::default() });
         }
+        fixed.sort_unstable();
         Self { fixed, patterns, routes }
     }
 
@@ -139,7 +141,8 @@ impl RequestDurations {
     }
 
     fn find(&self, path: &str) -> usize {
-        let found = self.fixed.get(path).copied();
+        let by_length = |(length, fixed, _): &(usize, String, usize)| (*length, &**fixed).cmp(&(path.len(), path));
+        let found = self.fixed.binary_search_by(by_length).ok().map(|place| self.fixed[place].2);
         found.or_else(|| self.patterns.at(path).ok().map(|found| *found.value)).unwrap_or(self.routes.len() - 1)
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::config::values::AuthMode;
 use crate::http::App;
 use crate::http::authenticated::presented_secrets;
-use crate::http::client::client;
+use crate::http::client::{client, is_forwarded_untrusted};
 use crate::http::error::ApiError;
 use crate::http::representation::WithToken;
 use crate::http::transport::transport;
@@ -33,10 +33,14 @@ impl FromRequestParts<App> for WantedSession {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        // Here, where it matters whom a client counts as, and not with each request.
+        if is_forwarded_untrusted(parts, &app.trusted_proxies) {
+            app.metrics.untrusted_forwarded.inc();
+        }
         Ok(Self(SessionRequest {
             remember: true,
             transport: transport(&parts.headers, app.bearer),
-            client: client(parts, app),
+            client: client(parts, &app.trusted_proxies),
             replaces: presented_secrets(parts, app).secrets,
         }))
     }
