@@ -197,6 +197,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             clock: Arc::clone(&clock),
             policy,
             recognizer: devices,
+            audit: Arc::clone(&audit),
         }),
         exchange_token,
         edit_profile: Arc::new(EditProfile {
@@ -214,7 +215,13 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
             issue: Arc::clone(&issue),
             require_verified_email: config.auth.require_verified_email,
         }),
-        log_out: Arc::new(LogOut::new(Arc::clone(&sessions), Arc::clone(&users), Arc::clone(&accounts), authenticator)),
+        log_out: Arc::new(LogOut {
+            sessions: Arc::clone(&sessions),
+            users: Arc::clone(&users),
+            accounts: Arc::clone(&accounts),
+            authenticator,
+            audit: Arc::clone(&audit),
+        }),
         reauthenticate: Arc::new(Reauthenticate { confirm, rotation: Arc::clone(&rotation) }),
         refresh_tokens,
         reset_password: Arc::new(ResetPassword {

@@ -7,7 +7,7 @@ use markt_domain::audit::{AuditEntry, AuditEvent, AuditRecord};
 use markt_domain::ports::StoreErrorKind;
 use markt_domain::ports::audit_log::{AuditLog, AuditTrail};
 use markt_domain::ports::clock::Clock;
-use markt_domain::session::SessionId;
+use markt_domain::session::{Ending, SessionId};
 use markt_domain::user::UserId;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -42,6 +42,11 @@ struct Beginning {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Limit {
     limit: String,
 }
@@ -51,6 +56,7 @@ struct Limit {
 struct Counts {
     events: Family<Event, Counter>,
     started: Family<Beginning, Counter>,
+    ended: Family<Reason, Counter>,
     refusals: Family<Limit, Counter>,
     lost: Counter,
 }
@@ -58,6 +64,9 @@ struct Counts {
 impl Counts {
     fn count(&self, record: &AuditRecord) {
         self.events.get_or_create(&Event { event: record.event.as_str() }).inc();
+        if let (Some(ending), Some(count @ 1..)) = (record.ending, record.count) {
+            self.ended.get_or_create(&Reason { reason: ending.as_str() }).inc_by(count);
+        }
         let started_by = |by| self.started.get_or_create(&Beginning { by }).inc();
         match record.event {
             AuditEvent::LoginSucceeded => {
@@ -98,9 +107,10 @@ impl AuditWriter {
 
     /// Has what is counted shown among the metrics.
     pub fn register(&self, metrics: &mut Registry) {
-        let Counts { events, started, refusals, lost } = self.counts.clone();
+        let Counts { events, started, ended, refusals, lost } = self.counts.clone();
         metrics.register("markt_audit_events", "Events in the life of sessions and users", events);
         metrics.register("markt_sessions_started", "Sessions that this process began, by what", started);
+        metrics.register("markt_sessions_ended", "Sessions that this process ended, by why", ended);
         metrics.register("markt_rate_limit_refusals", "Attempts that were refused, by the limit", refusals);
         let help = "Audit records that are in the log only, because they could not be written to the database";
         metrics.register("markt_audit_events_lost", help, lost);
@@ -180,6 +190,7 @@ fn log(record: &AuditRecord) {
                 ip_address = record.client.as_ref().map(|client| display(client.ip_address)),
                 user_agent = record.client.as_ref().map(|client| client.user_agent.as_str()),
                 reason = record.reason,
+                ending = record.ending.map(Ending::as_str),
                 count = record.count,
             )
         };

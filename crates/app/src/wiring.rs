@@ -43,7 +43,7 @@ use crate::config::values::{AuthMode, Environment, MailTransport};
 use crate::config::{self, Config};
 use crate::http::health::Dependency;
 use crate::http::{self, UseCases};
-use crate::metrics::{self, AtomicHistogram, CountedSessions, HttpMetrics, Source, count, gauge, large_number, number};
+use crate::metrics::{self, AtomicHistogram, HttpMetrics, Source, count, gauge, large_number, number};
 use crate::token_requests::LegacyTokenRequests;
 use near_cache::{NearSessions, near_sessions, settling_time};
 
@@ -222,7 +222,6 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         }
         None => (sessions, None),
     };
-    let sessions = Arc::new(CountedSessions::register(&mut metrics, sessions));
     let source = if redis.is_some() { Source::Redis } else { Source::Database };
     let http_metrics = HttpMetrics::register(&mut metrics, http::paths(), source);
     let counting = metrics::ActiveSessions::register(&mut metrics).keep_counting(directory);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::Timestamp;
 use crate::client::Client;
-use crate::session::{Session, SessionId};
+use crate::session::{Ending, Session, SessionId};
 use crate::user::UserId;
 
 /// What can happen.
@@ -154,7 +154,9 @@ pub struct AuditRecord {
     pub client: Option<Client>,
     /// Why, or how: in the words of the one who did it.
     pub reason: Option<String>,
-    /// Of how many.
+    /// How sessions ended by it.
+    pub ending: Option<Ending>,
+    /// How many did.
     pub count: Option<u64>,
 }
 
@@ -162,7 +164,16 @@ impl AuditRecord {
     /// That this happened, without more.
     #[must_use]
     pub const fn new(event: AuditEvent) -> Self {
-        Self { event, user_id: None, session_id: None, related_id: None, client: None, reason: None, count: None }
+        Self {
+            event,
+            user_id: None,
+            session_id: None,
+            related_id: None,
+            client: None,
+            reason: None,
+            ending: None,
+            count: None,
+        }
     }
 
     /// To this session, and so to its user.
@@ -201,10 +212,10 @@ impl AuditRecord {
         Self { reason: Some(reason.to_string()), ..self }
     }
 
-    /// So many times over.
+    /// By which so many sessions ended, in this way.
     #[must_use]
-    pub fn times(self, count: u64) -> Self {
-        Self { count: Some(count), ..self }
+    pub fn ended(self, ending: Ending, count: u64) -> Self {
+        Self { ending: Some(ending), count: Some(count), ..self }
     }
 }
 

@@ -78,6 +78,7 @@ fn row(AuditEntry { at, request_id, record }: &AuditEntry) -> ActiveModel {
         ip_address: Set(record.client.as_ref().map(|client| client.ip_address.to_string())),
         user_agent: Set(record.client.as_ref().map(|client| client.user_agent.clone())),
         reason: Set(record.reason.clone()),
+        ending: Set(record.ending.map(|ending| ending.as_str().to_owned())),
         count: Set(record.count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))),
         request_id: Set(request_id.clone()),
     }
@@ -104,6 +105,8 @@ fn entry(row: Model) -> Result<AuditEntry, StoreError> {
             related_id: id(row.related_id)?,
             client: address.map(|ip_address| Client { ip_address, user_agent }),
             reason: row.reason,
+            // One that only a later version knows says nothing here.
+            ending: row.ending.and_then(|ending| ending.parse().ok()),
             count: row.count.map(i64::unsigned_abs),
         },
     })

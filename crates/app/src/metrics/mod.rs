@@ -16,5 +16,5 @@ pub use histogram::AtomicHistogram;
 pub use http::{HttpMetrics, RequestDurations};
 pub use process::register_process;
 pub use reading::{Readings, count, gauge, large_number, number};
-pub use sessions::{ActiveSessions, CountedSessions};
+pub use sessions::ActiveSessions;
 pub use stores::register_stores;

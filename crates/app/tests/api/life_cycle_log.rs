@@ -99,9 +99,10 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
     let from = |event: Value| with(event, "ip_address", "127.0.0.1");
     let step = |event: &str, session: &str| from(json!({"event": event, "user_id": user, "session_id": id(session)}));
     let rotated = |old: &str, new: &str| json!({"event": "session_rotated", "user_id": user, "session_id": id(old), "related_id": id(new)});
+    let ended = |event: Value, ending: &str| with(with(event, "ending", ending), "count", 1);
     let evicted_by = json!({"event": "session_revoked", "user_id": user, "session_id": id(&evicted)});
     let new_user = registered.json()["id"].clone();
-    let others = json!({"event": "sessions_revoked", "user_id": user, "related_id": id(&mine), "count": 1});
+    let others = json!({"event": "sessions_revoked", "user_id": user, "related_id": id(&mine)});
     let expected = [
         with(step("registered", &first_of_all), "user_id", new_user),
         from(json!({"event": "login_failed"})),
@@ -113,12 +114,12 @@ async fn each_step_of_a_session_is_logged_with_whose_it_is(deployment: Deploymen
         rotated(&second, &evicted),
         step("role_switched", &evicted),
         step("login_succeeded", &other),
-        with(evicted_by, "related_id", id(&mine)),
+        ended(with(evicted_by, "related_id", id(&mine)), "evicted"),
         step("login_succeeded", &mine),
-        from(others),
+        from(ended(others, "revoked_by_user")),
         step("login_succeeded", &left),
-        with(step("session_revoked", &left), "related_id", id(&mine)),
-        step("logged_out", &mine),
+        ended(with(step("session_revoked", &left), "related_id", id(&mine)), "revoked_by_user"),
+        ended(step("logged_out", &mine), "logged_out"),
     ];
     let logged = events(&log);
     for (place, expected) in expected.iter().enumerate() {
@@ -181,7 +182,8 @@ async fn a_deactivation_is_logged_with_whose_it_is(deployment: Deployment) {
     assert!(output.status.success(), "{output:?}");
     let user = server.setup.query_texts(&format!("SELECT id FROM users WHERE email = '{EMAIL}'")).await.concat();
     let log = String::from_utf8(output.stderr).unwrap();
-    let expected = json!({"event": "user_deactivated", "user_id": user, "count": secrets.len()});
+    let expected =
+        json!({"event": "user_deactivated", "user_id": user, "ending": "deactivated", "count": secrets.len()});
     assert_eq!(events(&log), std::slice::from_ref(&expected), "{log}");
     let trail = server.setup.query_texts(TRAIL).await;
     assert_eq!(trail.last(), Some(&trail_entry(&expected, "")), "{trail:?}");

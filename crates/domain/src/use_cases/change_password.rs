@@ -60,7 +60,7 @@ impl ChangePassword {
             let Some(state) = self.users.change_password(user, &old, &hash, family, now).await? else { continue };
             let ended = self.end_others.execute(&caller.session, state, Ending::PasswordChanged).await?;
             let record = AuditRecord::new(AuditEvent::PasswordChanged).of_session(&caller.session).by(client);
-            self.audit.record(record.times(ended.unwrap_or_default()));
+            self.audit.record(record.ended(Ending::PasswordChanged, ended.unwrap_or_default()));
             ended.ok_or(PasswordError::SessionRevoked)?;
             let changed = self.rotation.rotate(id, caller.by_former_secret, |session, now| {
                 session.authenticated_at = now;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::audit::{AuditEvent, AuditRecord};
+use crate::client::Client;
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::authenticator::Authenticated;
 use crate::ports::clock::Clock;
 use crate::ports::device_recognizer::{Device, DeviceRecognizer};
@@ -64,6 +67,8 @@ pub struct Devices {
     pub policy: SessionPolicy,
     /// What tells devices by their user agents.
     pub recognizer: Arc<dyn DeviceRecognizer>,
+    /// Where it is written down what was ended.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl Devices {
@@ -90,37 +95,54 @@ impl Devices {
         ListedSession { session, device, is_current, is_fresh }
     }
 
-    /// Ends the caller's session with this id.
+    /// Ends the caller's session with this id, as this client asks.
     ///
     /// # Errors
     /// If the caller has no such session, or would have to give the password first, or a store fails.
-    pub async fn revoke(&self, caller: &Authenticated, id: &SessionId) -> Result<Revoked, RevokeError> {
+    pub async fn revoke(
+        &self,
+        caller: &Authenticated,
+        client: &Client,
+        id: &SessionId,
+    ) -> Result<Revoked, RevokeError> {
         let own = &caller.session;
         let found = self.sessions.find(id).await?.map(|stored| stored.session);
         let found = found.filter(|session| session.user_id == own.user_id && !session.is_expired(self.clock.now()));
         if found.as_ref().is_some_and(|session| session.id == own.id) {
-            self.sessions.delete(&own.id, Ending::LoggedOut).await?;
+            let ended = self.sessions.delete(&own.id, Ending::LoggedOut).await?;
+            self.record(own, client, own.id, Ending::LoggedOut, ended.into());
             return Ok(Revoked::ThisSession);
         }
         if !caller.is_fresh {
             return Err(RevokeError::ReauthenticationRequired);
         }
         let found = found.ok_or(RevokeError::NotFound)?;
-        let deleted = self.sessions.delete(&found.id, Ending::RevokedByUser).await?;
-        if deleted { Ok(Revoked::Another) } else { Err(RevokeError::NotFound) }
+        if !self.sessions.delete(&found.id, Ending::RevokedByUser).await? {
+            return Err(RevokeError::NotFound);
+        }
+        self.record(own, client, found.id, Ending::RevokedByUser, 1);
+        Ok(Revoked::Another)
     }
 
-    /// Ends all of the caller's sessions but this one, by a new session epoch that only this one outlives. Returns how
-    /// many there were.
+    fn record(&self, own: &Session, client: &Client, ended: SessionId, ending: Ending, count: u64) {
+        let record = AuditRecord::new(AuditEvent::SessionRevoked).of_user(&own.user_id).of(ended).related_to(own.id);
+        self.audit.record(record.by(client).ended(ending, count));
+    }
+
+    /// Ends all of the caller's sessions but this one, as this client asks, by a new session epoch that only this one
+    /// outlives. Returns how many there were.
     ///
     /// # Errors
     /// If the caller would have to give the password first, or a store fails.
-    pub async fn revoke_others(&self, caller: &Authenticated) -> Result<u64, RevokeError> {
+    pub async fn revoke_others(&self, caller: &Authenticated, client: &Client) -> Result<u64, RevokeError> {
         if !caller.is_fresh {
             return Err(RevokeError::ReauthenticationRequired);
         }
         let session = &caller.session;
         let state = self.users.begin_session_epoch(&session.user_id, Some(session.family)).await?;
-        self.end_others.execute(session, state, Ending::RevokedByUser).await?.ok_or(RevokeError::SessionRevoked)
+        let ended = self.end_others.execute(session, state, Ending::RevokedByUser).await?;
+        let record = AuditRecord::new(AuditEvent::SessionsRevoked).of_user(&session.user_id).related_to(session.id);
+        self.audit.record(record.by(client).ended(Ending::RevokedByUser, ended.unwrap_or_default()));
+        ended.ok_or(RevokeError::SessionRevoked)
     }
 }

@@ -86,7 +86,7 @@ impl IssueSession {
             Creation::Created { evicted } => {
                 for id in evicted {
                     let record = AuditRecord::new(AuditEvent::SessionRevoked).of_user(user).of(id);
-                    self.audit.record(record.related_to(session.id).because(Ending::Evicted));
+                    self.audit.record(record.related_to(session.id).ended(Ending::Evicted, 1));
                 }
             }
             Creation::Superseded => return Ok(None),

@@ -4,11 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::accounts::Accounts;
+use crate::audit::{AuditEvent, AuditRecord};
+use crate::client::Client;
 use crate::ports::StoreError;
+use crate::ports::audit_log::AuditLog;
 use crate::ports::authenticator::{Authenticated, Authenticator, Revocation};
 use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
 use crate::session::Ending;
+use crate::user::UserId;
 
 /// Which sessions end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,43 +34,48 @@ impl fmt::Display for Extent {
 
 /// Logs users out.
 pub struct LogOut {
-    sessions: Arc<dyn SessionStore>,
-    users: Arc<dyn UserStore>,
-    accounts: Arc<Accounts>,
-    authenticator: Arc<dyn Authenticator>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Where users are kept.
+    pub users: Arc<dyn UserStore>,
+    /// The users as sessions see them.
+    pub accounts: Arc<Accounts>,
+    /// What tells how soon nobody is let in any more.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Where it is written down.
+    pub audit: Arc<dyn AuditLog>,
 }
 
 impl LogOut {
-    /// Ends the sessions of this store.
-    #[must_use]
-    pub fn new(
-        sessions: Arc<dyn SessionStore>,
-        users: Arc<dyn UserStore>,
-        accounts: Arc<Accounts>,
-        authenticator: Arc<dyn Authenticator>,
-    ) -> Self {
-        Self { sessions, users, accounts, authenticator }
-    }
-
-    /// Ends the session, or all of its user's. When it returns, they are dead on every node; whether what was handed out
-    /// for them is so, too, is what it returns.
+    /// Ends the session, or all of its user's, as this client asks. When it returns, they are dead on every node; whether
+    /// what was handed out for them is so, too, is what it returns.
     ///
     /// # Errors
     /// If a store can't be reached or read. The sessions may be alive then, and it should be tried again.
-    pub async fn execute(&self, caller: &Authenticated, extent: Extent) -> Result<Revocation, StoreError> {
+    pub async fn execute(
+        &self,
+        caller: &Authenticated,
+        client: &Client,
+        extent: Extent,
+    ) -> Result<Revocation, StoreError> {
         let session = &caller.session;
-        match extent {
+        let (ending, ended) = match extent {
             Extent::ThisSession => {
-                self.sessions.delete(&session.id, Ending::LoggedOut).await?;
+                (Ending::LoggedOut, self.sessions.delete(&session.id, Ending::LoggedOut).await?.into())
             }
-            Extent::Everywhere => {
-                // The epoch first: with it the sessions are dead for good, even those that the index has lost or that
-                // come back from a backup; here at once, on other nodes when they read the user again.
-                let state = self.users.begin_session_epoch(&session.user_id, None).await?;
-                self.accounts.forget(&session.user_id);
-                self.sessions.delete_before_epoch(&session.user_id, state, None, Ending::LoggedOutEverywhere).await?;
-            }
-        }
-        Ok(self.authenticator.revocation(caller))
+            Extent::Everywhere => (Ending::LoggedOutEverywhere, self.end_all(&session.user_id).await?),
+        };
+        let revocation = self.authenticator.revocation(caller);
+        let record = AuditRecord::new(AuditEvent::LoggedOut).of_session(session).by(client);
+        self.audit.record(record.because(format!("{extent}, {revocation}")).ended(ending, ended));
+        Ok(revocation)
+    }
+
+    /// The epoch first: with it the sessions are dead for good, even those that the index has lost or that come back from a
+    /// backup; here at once, on other nodes when they read the user again.
+    async fn end_all(&self, user: &UserId) -> Result<u64, StoreError> {
+        let state = self.users.begin_session_epoch(user, None).await?;
+        self.accounts.forget(user);
+        self.sessions.delete_before_epoch(user, state, None, Ending::LoggedOutEverywhere).await
     }
 }

@@ -74,9 +74,10 @@ impl RefreshTokens {
                 }
                 Standing::JustReplaced(chain) => return Ok(self.issuer.issue(session, Some(chain))?),
                 Standing::Reused => {
-                    self.sessions.delete(&session.id, Ending::RefreshTokenReused).await?;
+                    let ended = self.sessions.delete(&session.id, Ending::RefreshTokenReused).await?;
                     let record = AuditRecord::new(AuditEvent::RefreshTokenReused).of_session(session);
-                    self.audit.record(record.because(format!("of generation {}", claims.generation)));
+                    let record = record.because(format!("of generation {}", claims.generation));
+                    self.audit.record(record.ended(Ending::RefreshTokenReused, ended.into()));
                     return Err(InvalidToken::Void.into());
                 }
                 Standing::None => return Err(InvalidToken::Void.into()),

@@ -73,7 +73,9 @@ impl ResetPassword {
             self.users.reset_password(user, &hash, self.clock.now()).await?.ok_or(TakeCodeError::InvalidCode)?;
         self.accounts.forget(user);
         let ended = self.sessions.delete_before_epoch(user, state, None, Ending::PasswordReset).await?;
-        self.audit.record(AuditRecord::new(AuditEvent::PasswordReset).of_user(user).by(client).times(ended));
+        self.audit.record(
+            AuditRecord::new(AuditEvent::PasswordReset).of_user(user).by(client).ended(Ending::PasswordReset, ended),
+        );
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ impl RevokeSessions {
         let is_ended = self.sessions.delete(id, Ending::RevokedByOperator).await?;
         if is_ended {
             let record = AuditRecord::new(AuditEvent::SessionRevoked).of(*id);
-            self.audit.record(record.because(Ending::RevokedByOperator));
+            self.audit.record(record.ended(Ending::RevokedByOperator, 1));
         }
         Ok(is_ended)
     }
@@ -60,7 +60,7 @@ impl RevokeSessions {
         let state = self.users.begin_session_epoch(user, None).await?;
         let ended = self.sessions.delete_before_epoch(user, state, None, Ending::RevokedByOperator).await?;
         let record = AuditRecord::new(AuditEvent::SessionsRevoked).of_user(user);
-        self.audit.record(record.because(Ending::RevokedByOperator).times(ended));
+        self.audit.record(record.ended(Ending::RevokedByOperator, ended));
         Ok(ended)
     }
 

@@ -43,7 +43,8 @@ impl SetActive {
     pub async fn deactivate(&self, user: &UserId) -> Result<u64, StoreError> {
         let Some(state) = self.users.set_active(user, false, self.clock.now()).await? else { return Ok(0) };
         let ended = self.sessions.delete_before_epoch(user, state, None, Ending::Deactivated).await?;
-        self.audit.record(AuditRecord::new(AuditEvent::UserDeactivated).of_user(user).times(ended));
+        self.audit
+            .record(AuditRecord::new(AuditEvent::UserDeactivated).of_user(user).ended(Ending::Deactivated, ended));
         Ok(ended)
     }
 }

@@ -17,6 +17,7 @@ pub struct Model {
     pub ip_address: Option<String>,
     pub user_agent: Option<String>,
     pub reason: Option<String>,
+    pub ending: Option<String>,
     pub count: Option<i64>,
     pub request_id: Option<String>,
 }

@@ -19,6 +19,7 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("ip_address").string_len(45))
             .col(ColumnDef::new("user_agent").string_len(255))
             .col(ColumnDef::new("reason").text())
+            .col(ColumnDef::new("ending").string_len(32))
             .col(ColumnDef::new("count").big_integer())
             .col(ColumnDef::new("request_id").string_len(128))
             .take();

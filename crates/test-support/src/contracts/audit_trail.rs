@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use markt_domain::audit::{AuditEntry, AuditEvent, AuditRecord};
 use markt_domain::ports::audit_log::{AuditTrail, Position};
+use markt_domain::session::Ending;
 use tokio::task::JoinSet;
 
 use crate::fixtures;
@@ -42,6 +43,10 @@ fn entry(record: AuditRecord) -> AuditEntry {
     AuditEntry { at: fixtures::now(), request_id: Some("req-1".into()), record }
 }
 
+fn numbered(number: u64) -> AuditRecord {
+    AuditRecord::new(AuditEvent::LoggedOut).ended(Ending::LoggedOut, number)
+}
+
 async fn all(trail: &dyn AuditTrail) -> Vec<AuditEntry> {
     let entries = trail.after(Position::default(), 1000).await.unwrap();
     entries.into_iter().map(|(_, entry)| entry).collect()
@@ -54,7 +59,7 @@ pub async fn every_event_is_read_as_it_was_written(fixture: Fixture<'_>) {
     for event in AuditEvent::ALL {
         let bare = AuditRecord::new(event);
         let full = bare.clone().of_session(&session).related_to(other.id).by(&session.client);
-        entries.push(entry(full.because("for \"good\" reasons, 'tis said; ü").times(3)));
+        entries.push(entry(full.because("for \"good\" reasons, 'tis said; ü").ended(Ending::Evicted, 3)));
         entries.push(AuditEntry { request_id: None, ..entry(bare) });
     }
     fixture.trail().append(&entries).await.unwrap();
@@ -64,7 +69,7 @@ pub async fn every_event_is_read_as_it_was_written(fixture: Fixture<'_>) {
 /// By positions that grow.
 pub async fn entries_are_read_in_their_order_and_piece_by_piece(fixture: Fixture<'_>) {
     let trail = fixture.trail();
-    let entries: Vec<_> = (0..7).map(|n| entry(AuditRecord::new(AuditEvent::LoggedOut).times(n))).collect();
+    let entries: Vec<_> = (0..7).map(|n| entry(numbered(n))).collect();
     trail.append(&entries[..3]).await.unwrap();
     trail.append(&entries[3..]).await.unwrap();
     let (mut read, mut position) = (Vec::new(), Position::default());
@@ -91,7 +96,7 @@ pub async fn what_many_write_at_once_is_all_there(fixture: Fixture<'_>) {
         let trail = fixture.trail();
         writers.spawn(async move {
             for n in 0..10 {
-                let record = AuditRecord::new(AuditEvent::LoginSucceeded).times(writer * 10 + n);
+                let record = numbered(writer * 10 + n);
                 trail.append(&[entry(record)]).await.unwrap();
             }
         });
@@ -106,10 +111,7 @@ pub async fn what_many_write_at_once_is_all_there(fixture: Fixture<'_>) {
 pub async fn the_place_of_a_time_is_behind_what_came_before_it(fixture: Fixture<'_>) {
     let (trail, now) = (fixture.trail(), fixtures::now());
     assert_eq!(trail.position_before(now).await.unwrap(), Position::default());
-    let at = |minutes| AuditEntry {
-        at: now.plus(Duration::from_secs(60 * minutes)),
-        ..entry(AuditRecord::new(AuditEvent::LoggedOut).times(minutes))
-    };
+    let at = |minutes| AuditEntry { at: now.plus(Duration::from_secs(60 * minutes)), ..entry(numbered(minutes)) };
     trail.append(&[at(0), at(1), at(2)]).await.unwrap();
     let position = trail.position_before(at(1).at).await.unwrap();
     let behind = trail.after(position, 10).await.unwrap();

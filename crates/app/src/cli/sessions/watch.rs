@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use markt_domain::audit::{AuditEntry, AuditEvent};
 use markt_domain::ports::audit_log::Position;
+use markt_domain::session::Ending;
 use markt_domain::user::UserId;
 use serde_json::json;
 
@@ -91,7 +92,7 @@ fn show(arguments: &Arguments, tools: &Tools<'_>, entry: &AuditEntry) -> std::io
     let serde_json::Value::Object(fields) = json_of(entry, tools) else { return Ok(()) };
     let text =
         |name: &str| fields.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    let details = ["user_id", "session_id", "related_id", "ip_address", "device", "reason", "count"];
+    let details = ["user_id", "session_id", "related_id", "ip_address", "device", "reason", "ending", "count"];
     let details =
         details.into_iter().filter_map(|name| Some(format!("{name}={}", text(name).filter(|text| text != "null")?)));
     let (at, event) = (text("at").unwrap_or_default(), entry.record.event.as_str());
@@ -110,6 +111,7 @@ fn json_of(AuditEntry { at, request_id, record }: &AuditEntry, tools: &Tools<'_>
         "user_agent": record.client.as_ref().map(|client| &client.user_agent),
         "device": device,
         "reason": record.reason,
+        "ending": record.ending.map(Ending::as_str),
         "count": record.count,
         "request_id": request_id,
     })

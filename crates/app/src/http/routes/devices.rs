@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use markt_domain::audit::{AuditEvent, AuditRecord};
-use markt_domain::session::{Ending, SessionId};
+use markt_domain::session::SessionId;
 use markt_domain::use_cases::devices::Revoked;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -93,18 +92,9 @@ pub async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let id: SessionId = id.parse().map_err(|_| ApiError::new(ErrorType::NotFound))?;
-    let revoked = app.devices.revoke(&caller, &id).await?;
-    let record = AuditRecord::new(AuditEvent::SessionRevoked).of_session(&caller.session).of(id).by(&client);
-    let record = record.related_to(caller.session.id);
-    Ok(match revoked {
-        Revoked::ThisSession => {
-            app.audit.record(record.because(Ending::LoggedOut));
-            logged_out(&app)
-        }
-        Revoked::Another => {
-            app.audit.record(record.because(Ending::RevokedByUser));
-            StatusCode::NO_CONTENT.into_response()
-        }
+    Ok(match app.devices.revoke(&caller, &client, &id).await? {
+        Revoked::ThisSession => logged_out(&app),
+        Revoked::Another => StatusCode::NO_CONTENT.into_response(),
     })
 }
 
@@ -128,9 +118,6 @@ pub async fn revoke_others(
     Authenticated(caller): Authenticated,
     RequestClient(client): RequestClient,
 ) -> Result<Json<RevokedBody>, ApiError> {
-    let revoked = app.devices.revoke_others(&caller).await?;
-    let session = &caller.session;
-    let record = AuditRecord::new(AuditEvent::SessionsRevoked).of_user(&session.user_id).related_to(session.id);
-    app.audit.record(record.by(&client).because(Ending::RevokedByUser).times(revoked));
+    let revoked = app.devices.revoke_others(&caller, &client).await?;
     Ok(Json(RevokedBody { revoked }))
 }

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use markt_domain::audit::{AuditEvent, AuditRecord};
 use markt_domain::use_cases::log_out::Extent;
 
 use super::new_session::logged_out;
@@ -50,8 +49,6 @@ pub async fn logout(
     QueryString(query): QueryString<LogoutQuery>,
 ) -> Result<Response, ApiError> {
     let extent = if query.everywhere { Extent::Everywhere } else { Extent::ThisSession };
-    let revocation = app.log_out.execute(&caller, extent).await?;
-    let how = format!("{extent}, {revocation}");
-    app.audit.record(AuditRecord::new(AuditEvent::LoggedOut).of_session(&caller.session).by(&client).because(how));
+    app.log_out.execute(&caller, &client, extent).await?;
     Ok(logged_out(&app))
 }

@@ -76,5 +76,5 @@ async fn a_session_that_an_operator_revokes_is_shown(deployment: Deployment) {
     let arguments = ["sessions", "watch", "--no-follow", "--json", "--since", "1h", "--event", "session_revoked"];
     let output = process::run(&server.setup, &arguments).await;
     let shown = event(&String::from_utf8(output.stdout).unwrap());
-    assert_eq!((&shown["session_id"], &shown["reason"]), (&public_id(&secret).into(), &"revoked_by_operator".into()));
+    assert_eq!((&shown["session_id"], &shown["ending"]), (&public_id(&secret).into(), &"revoked_by_operator".into()));
 }

@@ -143,15 +143,16 @@ impl BySession {
             "another {mismatch} than at the login, from {ip_address} by {user_agent:?}; {}",
             self.binding.on_mismatch
         );
-        self.audit.record(AuditRecord::new(AuditEvent::BindingMismatch).of_session(session).by(client).because(why));
-        match self.binding.on_mismatch {
-            MismatchReaction::Revoke => {
-                self.sessions.delete(&session.id, Ending::BindingMismatch).await?;
-                Err(AuthenticateError::SessionRevoked)
-            }
-            MismatchReaction::Unfresh => Ok(false),
-            MismatchReaction::Log => Ok(true),
+        let record = AuditRecord::new(AuditEvent::BindingMismatch).of_session(session).by(client).because(why);
+        if self.binding.on_mismatch == MismatchReaction::Revoke {
+            let ended = self.sessions.delete(&session.id, Ending::BindingMismatch).await;
+            let count = ended.as_ref().is_ok_and(|ended| *ended).into();
+            self.audit.record(record.ended(Ending::BindingMismatch, count));
+            ended?;
+            return Err(AuthenticateError::SessionRevoked);
         }
+        self.audit.record(record);
+        Ok(self.binding.on_mismatch == MismatchReaction::Log)
     }
 
     /// Writes down that the session is used, if it is time to. A store that can't do that now is no reason to turn the
