@@ -1,6 +1,7 @@
 //! The composition root: the one place that names the adapters, and decides by the configuration which are used.
 
 pub(crate) mod examination;
+mod measuring;
 mod near_cache;
 mod token_signer;
 
@@ -28,13 +29,13 @@ use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_mail::{Outbox, Transport};
-use markt_password::{Cost, Hasher, Statistics};
+use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
 use markt_seaorm::{
     Database, SeaOrmAuditTrail, SeaOrmCodeStore, SeaOrmRateLimiter, SeaOrmSessionDirectory, SeaOrmSessionStore,
     SeaOrmSpentTokens, SeaOrmUserStore,
 };
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 
 use crate::assembly::{Parts, assemble};
@@ -43,7 +44,7 @@ use crate::config::values::{AuthMode, Environment, MailTransport};
 use crate::config::{self, Config};
 use crate::http::health::Dependency;
 use crate::http::{self, UseCases};
-use crate::metrics::{self, AtomicHistogram, HttpMetrics, Source, count, gauge, large_number, number};
+use crate::metrics::{self, HttpMetrics, Source};
 use crate::token_requests::LegacyTokenRequests;
 use near_cache::{NearSessions, near_sessions, settling_time};
 
@@ -205,14 +206,14 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     )));
     let mut metrics = Registry::default();
     metrics::register_process(&mut metrics);
-    measure_stores(&mut metrics, &database, redis.as_ref());
-    measure_hashing(&mut metrics, &hasher);
+    measuring::stores(&mut metrics, &database, redis.as_ref());
+    measuring::hashing(&mut metrics, &hasher);
     let hasher: Arc<dyn PasswordHasher> = hasher;
     let audit = AuditWriter::start(trail, Arc::clone(&surroundings.clock));
     audit.register(&mut metrics);
     let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
         Some(NearSessions { sessions, statistics, revocation_time, upkeep, flush }) => {
-            near_cache::register(&mut metrics, &statistics);
+            measuring::near_cache(&mut metrics, &statistics);
             if let Some(time) = revocation_time {
                 time.register(&mut metrics);
                 dependencies.push(Box::new(time));
@@ -252,29 +253,6 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     let use_cases = assemble(config, surroundings, parts);
     let resources = Resources { database, redis, outbox, audit, flush, background };
     Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, http_metrics, resources })
-}
-
-fn measure_stores(metrics: &mut Registry, database: &Database, redis: Option<&RedisStores>) {
-    let redis = redis.map(|redis| ("redis", redis.guard()));
-    let stores: Vec<_> = std::iter::once(("database", database.guard())).chain(redis).collect();
-    metrics::register_stores(metrics, &stores);
-}
-
-fn measure_hashing(metrics: &mut Registry, hasher: &Arc<Hasher>) {
-    let statistics = |read: fn(Statistics) -> f64| {
-        let hasher = Arc::clone(hasher);
-        move || read(hasher.statistics())
-    };
-    let help = "Passwords that are being hashed";
-    gauge(metrics, "markt_password_hashes_running", help, statistics(|now| number(now.running)));
-    let help = "Passwords that wait to be hashed";
-    gauge(metrics, "markt_password_hashes_queued", help, statistics(|now| number(now.queued)));
-    let help = "Passwords that were not hashed, because they would have waited for too long";
-    count(metrics, "markt_password_hashes_refused", help, statistics(|now| large_number(now.refused)));
-    let durations = AtomicHistogram::default();
-    let help = "Time that it took to hash a password, without the wait for it";
-    metrics.register_with_unit("markt_password_hash_duration", help, Unit::Seconds, durations.clone());
-    hasher.be_observed_by(move |took| durations.observe(took));
 }
 
 /// The stores, over the database and, if there is one, Redis.

@@ -16,11 +16,9 @@ use markt_near_cache::{NearCache, Observation, Options, Statistics};
 use markt_redis::keys::PROBE_USER;
 use markt_redis::{RedisSessionStore, RedisStores};
 use markt_seaorm::{Database, SeaOrmSessionStore, SqliteInvalidations};
-use prometheus_client::registry::Registry;
 
 use super::Surroundings;
 use crate::config;
-use crate::metrics::{Readings, gauge, large_number, number};
 use crate::revocation::RevocationTime;
 
 /// How long touches wait to be written together at most. They make `last_activity` lag that much more.
@@ -35,7 +33,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a probe lives if its process ends in the middle of a measurement.
 const PROBE_LIFETIME: Duration = Duration::from_secs(5);
 
-type ReadStatistics = Arc<dyn Fn() -> Statistics + Send + Sync>;
+/// Reads how a near cache is doing.
+pub(super) type ReadStatistics = Arc<dyn Fn() -> Statistics + Send + Sync>;
 
 /// A session store that answers from memory, and what that takes.
 pub(super) struct NearSessions {
@@ -104,31 +103,6 @@ fn near<S: SessionStore + 'static>(cache: NearCache<S>, upkeep: BoxFuture<'stati
         }
     };
     NearSessions { sessions, statistics, revocation_time: None, upkeep, flush: flush.boxed() }
-}
-
-/// Shows how the memory is doing among these metrics.
-pub(super) fn register(metrics: &mut Registry, statistics: &ReadStatistics) {
-    let value = |read: fn(Statistics) -> f64| {
-        let statistics = Arc::clone(statistics);
-        move || read(statistics())
-    };
-    let help = "Sessions that are held in memory";
-    gauge(metrics, "markt_near_cache_sessions", help, value(|now| number(now.sessions)));
-    let help = "Sessions that are held in memory at most, about";
-    gauge(metrics, "markt_near_cache_capacity", help, value(|now| number(now.capacity)));
-    let help = "Whether sessions may be answered from memory: the channel that tells of changes is proven alive";
-    gauge(metrics, "markt_near_cache_usable", help, value(|now| number(now.is_usable)));
-    let help = "Uses of sessions that wait to be written down";
-    gauge(metrics, "markt_near_cache_touches_waiting", help, value(|now| number(now.touches_waiting)));
-    Readings::counts("markt_near_cache_lookups", "Sessions that were looked for in memory", "result")
-        .with("hit", value(|now| large_number(now.hits)))
-        .with("miss", value(|now| large_number(now.misses)))
-        .register(metrics);
-    let help = "Times that memory was told to forget a session, or all of them";
-    Readings::counts("markt_near_cache_invalidations", help, "scope")
-        .with("session", value(|now| large_number(now.sessions_invalidated)))
-        .with("all", value(|now| large_number(now.times_emptied)))
-        .register(metrics);
 }
 
 async fn keep_true<S: SessionStore + 'static>(cache: NearCache<S>, invalidations: impl Invalidations) {
