@@ -201,3 +201,105 @@ fn log(record: &AuditRecord) {
         line!(info);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use futures_util::FutureExt as _;
+    use markt_domain::Timestamp;
+    use markt_domain::ports::StoreError;
+    use markt_domain::ports::audit_log::Position;
+    use markt_test_support::clock::MovableClock;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// A trail that takes as many batches as it is allowed to, and fails before that as often as it is told to.
+    struct Slow {
+        allowed: Semaphore,
+        failures: Mutex<Vec<StoreErrorKind>>,
+        entries: Mutex<Vec<AuditEntry>>,
+    }
+
+    impl Slow {
+        fn failing(failures: &[StoreErrorKind]) -> Arc<Self> {
+            let failures = Mutex::new(failures.to_vec());
+            Arc::new(Self { allowed: Semaphore::new(0), failures, entries: Mutex::default() })
+        }
+
+        fn events(&self) -> Vec<AuditEvent> {
+            self.entries.lock().unwrap().iter().map(|entry| entry.record.event).collect()
+        }
+    }
+
+    #[async_trait]
+    impl AuditTrail for Slow {
+        async fn append(&self, entries: &[AuditEntry]) -> Result<(), StoreError> {
+            self.allowed.acquire().await.unwrap().forget();
+            match self.failures.lock().unwrap().pop() {
+                Some(StoreErrorKind::Unavailable) => return Err(StoreError::unavailable("append", "away")),
+                Some(StoreErrorKind::Unreadable) => return Err(StoreError::unreadable("append", "refused")),
+                None => self.entries.lock().unwrap().extend_from_slice(entries),
+            }
+            Ok(())
+        }
+
+        async fn after(&self, _: Position, _: u64) -> Result<Vec<(Position, AuditEntry)>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn position_before(&self, _: Timestamp) -> Result<Position, StoreError> {
+            Ok(Position::default())
+        }
+
+        async fn delete_before(&self, _: Timestamp, _: u64) -> Result<u64, StoreError> {
+            Ok(0)
+        }
+    }
+
+    const EVENTS: [AuditEvent; 3] = [AuditEvent::LoginSucceeded, AuditEvent::SessionRotated, AuditEvent::LoggedOut];
+
+    fn writer(trail: &Arc<Slow>) -> Arc<AuditWriter> {
+        let writer = AuditWriter::start(Arc::clone(trail) as _, Arc::new(MovableClock::at_present()));
+        EVENTS.iter().for_each(|event| writer.record(AuditRecord::new(*event)));
+        writer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_written_before_the_end() {
+        let trail = Slow::failing(&[]);
+        let writer = writer(&trail);
+        let mut closed = Box::pin(writer.close());
+        assert!(closed.as_mut().now_or_never().is_none());
+        trail.allowed.add_permits(EVENTS.len());
+        closed.await;
+        assert_eq!(trail.events(), EVENTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_database_is_away_for_is_written_later_and_what_it_refuses_is_counted() {
+        for (failure, written, lost) in
+            [(StoreErrorKind::Unavailable, EVENTS.as_slice(), 0), (StoreErrorKind::Unreadable, &[], 3)]
+        {
+            let trail = Slow::failing(&[failure]);
+            trail.allowed.add_permits(2);
+            let writer = writer(&trail);
+            writer.close().await;
+            assert_eq!((trail.events().as_slice(), writer.counts.lost.get()), (written, lost), "{failure:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_there_is_no_room_for_is_counted() {
+        let trail = Slow::failing(&[]);
+        let writer = writer(&trail);
+        (EVENTS.len()..CAPACITY + 2).for_each(|_| writer.record(AuditRecord::new(AuditEvent::LoginFailed)));
+        assert_eq!(writer.counts.lost.get(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_stays_away_does_not_hold_up_the_end() {
+        let writer = writer(&Slow::failing(&[]));
+        writer.close().await;
+    }
+}

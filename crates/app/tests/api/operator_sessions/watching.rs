@@ -62,6 +62,10 @@ async fn what_happened_is_shown_by_user_and_by_kind(deployment: Deployment) {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.contains("logged_out") && !text.contains("null"), "{text}");
+    // A little before the time that is asked for.
+    let before = "UPDATE auth_audit SET at = at - 3605000 WHERE id = (SELECT min(id) FROM auth_audit)";
+    server.setup.execute_sql(before).await;
+    assert_eq!(shown(&["--event", "login_succeeded"], 1).await[0]["session_id"], public_id(&sellers));
     for wrong in [["--event", "nothing"], ["--since", "yesterday"]] {
         let output = process::run(&server.setup, &[["sessions", "watch"], wrong].concat()).await;
         assert_eq!(output.status.code(), Some(2), "{output:?}");
