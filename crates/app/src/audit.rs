@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::telemetry::current_request_id;
+use crate::unique::UniqueNumbers;
+use crate::wiring::Surroundings;
 
 /// How many records wait to be written at most. A database that is away for some minutes costs none.
 const CAPACITY: usize = 16_384;
@@ -90,6 +92,7 @@ impl Counts {
 /// Writes audit records.
 pub struct AuditWriter {
     clock: Arc<dyn Clock>,
+    keys: UniqueNumbers,
     waiting: mpsc::Sender<AuditEntry>,
     counts: Counts,
     closing: Arc<Notify>,
@@ -98,11 +101,19 @@ pub struct AuditWriter {
 
 impl AuditWriter {
     /// Writes to this trail, on a task of its own, until it is [closed](Self::close).
-    pub fn start(trail: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn start(trail: Arc<dyn AuditTrail>, surroundings: &Surroundings) -> Arc<Self> {
+        let Surroundings { clock, entropy } = surroundings.clone();
         let (waiting, entries) = mpsc::channel(CAPACITY);
         let (counts, closing) = (Counts::default(), Arc::new(Notify::new()));
         let task = tokio::spawn(write(trail, entries, counts.lost.clone(), Arc::clone(&closing)));
-        Arc::new(Self { clock, waiting, counts, closing, task: Mutex::new(Some(task)) })
+        Arc::new(Self {
+            clock,
+            keys: UniqueNumbers::draw(&*entropy),
+            waiting,
+            counts,
+            closing,
+            task: Mutex::new(Some(task)),
+        })
     }
 
     /// Has what is counted shown among the metrics.
@@ -132,7 +143,8 @@ impl AuditLog for AuditWriter {
     fn record(&self, record: AuditRecord) {
         log(&record);
         self.counts.count(&record);
-        let entry = AuditEntry { at: self.clock.now(), request_id: current_request_id(), record };
+        let entry =
+            AuditEntry { key: self.keys.next(), at: self.clock.now(), request_id: current_request_id(), record };
         if self.waiting.try_send(entry).is_err() {
             self.counts.lost.inc();
         }
@@ -210,6 +222,7 @@ mod tests {
     use markt_domain::ports::StoreError;
     use markt_domain::ports::audit_log::Position;
     use markt_test_support::clock::MovableClock;
+    use markt_test_support::entropy::MachineEntropy;
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -260,7 +273,8 @@ mod tests {
     const EVENTS: [AuditEvent; 3] = [AuditEvent::LoginSucceeded, AuditEvent::SessionRotated, AuditEvent::LoggedOut];
 
     fn writer(trail: &Arc<Slow>) -> Arc<AuditWriter> {
-        let writer = AuditWriter::start(Arc::clone(trail) as _, Arc::new(MovableClock::at_present()));
+        let (clock, entropy) = (Arc::new(MovableClock::at_present()), Arc::new(MachineEntropy));
+        let writer = AuditWriter::start(Arc::clone(trail) as _, &Surroundings { clock, entropy });
         EVENTS.iter().for_each(|event| writer.record(AuditRecord::new(*event)));
         writer
     }

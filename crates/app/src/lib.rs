@@ -14,4 +14,5 @@ mod serving;
 pub mod system;
 mod telemetry;
 mod token_requests;
+mod unique;
 pub mod wiring;

@@ -209,7 +209,7 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     measuring::stores(&mut metrics, &database, redis.as_ref());
     measuring::hashing(&mut metrics, &hasher);
     let hasher: Arc<dyn PasswordHasher> = hasher;
-    let audit = AuditWriter::start(trail, Arc::clone(&surroundings.clock));
+    let audit = AuditWriter::start(trail, surroundings);
     audit.register(&mut metrics);
     let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
         Some(NearSessions { sessions, statistics, revocation_time, upkeep, flush }) => {

@@ -222,6 +222,8 @@ impl AuditRecord {
 /// A record as it stands in the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
+    /// What tells it from all others, so that it is kept once, however often it is written.
+    pub key: u128,
     /// When it happened.
     pub at: Timestamp,
     /// During which request, by its `X-Request-Id`.

@@ -7,6 +7,7 @@ use markt_domain::client::Client;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::audit_log::{AuditTrail, Position};
 use markt_domain::user::UserId;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -32,7 +33,9 @@ impl SeaOrmAuditTrail {
         if entries.is_empty() {
             return Ok(());
         }
-        Entity::insert_many(entries.iter().map(row)).exec_without_returning(self.database.writer()).await.map(drop)
+        let known = OnConflict::column(Column::Key).do_nothing().to_owned();
+        let insert = Entity::insert_many(entries.iter().map(row)).on_conflict(known).try_insert();
+        insert.exec_without_returning(self.database.writer()).await.map(drop)
     }
 
     async fn select(&self, Position(position): Position, limit: u64) -> Result<Vec<Model>, DbErr> {
@@ -67,9 +70,10 @@ impl AuditTrail for SeaOrmAuditTrail {
     }
 }
 
-fn row(AuditEntry { at, request_id, record }: &AuditEntry) -> ActiveModel {
+fn row(AuditEntry { key, at, request_id, record }: &AuditEntry) -> ActiveModel {
     ActiveModel {
         id: NotSet,
+        key: Set(key.to_be_bytes().to_vec()),
         at: Set(at.unix_milliseconds()),
         event: Set(record.event.as_str().to_owned()),
         user_id: Set(record.user_id.as_ref().map(|id| id.as_str().to_owned())),
@@ -92,7 +96,9 @@ fn entry(row: Model) -> Result<AuditEntry, StoreError> {
     let address = row.ip_address.map(|text| text.parse()).transpose();
     let address = address.map_err(|error: std::net::AddrParseError| unreadable(Box::new(error)))?;
     let user_agent = row.user_agent.unwrap_or_default();
+    let key = row.key.try_into().map_err(|_| unreadable("a key is not of 16 bytes".into()))?;
     Ok(AuditEntry {
+        key: u128::from_be_bytes(key),
         at: Timestamp::from_unix_milliseconds(row.at),
         request_id: row.request_id,
         record: AuditRecord {

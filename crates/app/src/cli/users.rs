@@ -44,7 +44,7 @@ pub struct Selected {
 /// Runs the command on the stores that are configured.
 pub async fn run(command: UsersCommand, config: &Config, surroundings: &Surroundings) -> Outcome {
     let stores = open_stores(config, surroundings).await?;
-    let audit = AuditWriter::start(Arc::clone(&stores.audit), Arc::clone(&surroundings.clock));
+    let audit = AuditWriter::start(Arc::clone(&stores.audit), surroundings);
     let outcome = execute(&command, &stores, config, surroundings, Arc::clone(&audit) as _).await;
     audit.close().await;
     if !matches!(command, UsersCommand::Show(_) | UsersCommand::Create(_)) {

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::Request;
@@ -19,6 +18,7 @@ use markt_domain::ports::entropy::Entropy;
 use super::error::{ApiError, ErrorType};
 use crate::metrics::RequestDurations;
 use crate::telemetry::with_request_id;
+use crate::unique::UniqueNumbers;
 
 /// The header that carries the request's id, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -55,7 +55,7 @@ pub struct Opened {
 impl Envelope {
     /// Has answers measured by these, and tells browsers, if it shall, to come by TLS only.
     pub fn new(durations: Arc<RequestDurations>, entropy: &dyn Entropy, strict_transport_security: bool) -> Self {
-        Self { durations, ids: RequestIds::new(entropy), strict_transport_security }
+        Self { durations, ids: RequestIds(UniqueNumbers::draw(entropy)), strict_transport_security }
     }
 
     /// Gives the request its id.
@@ -115,20 +115,9 @@ impl Opened {
 }
 
 /// Gives requests their ids: the caller's, if it is a sane one; a new one otherwise.
-///
-/// An id has to be like no other, not a secret: what is drawn tells this process from others, which then counts.
-struct RequestIds {
-    process: u64,
-    requests: AtomicU64,
-}
+struct RequestIds(UniqueNumbers);
 
 impl RequestIds {
-    fn new(entropy: &dyn Entropy) -> Self {
-        let mut process = [0; 8];
-        entropy.fill(&mut process);
-        Self { process: u64::from_be_bytes(process), requests: AtomicU64::new(0) }
-    }
-
     fn id(&self, headers: &HeaderMap) -> HeaderValue {
         let sane = |value: &&HeaderValue| {
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
@@ -137,9 +126,7 @@ impl RequestIds {
         if let Some(id) = headers.get(X_REQUEST_ID).filter(sane) {
             return id.clone();
         }
-        let request = self.requests.fetch_add(1, Ordering::Relaxed);
-        let digits = hexadecimal(u128::from(self.process) << 64 | u128::from(request));
-        HeaderValue::from_bytes(&digits).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        HeaderValue::from_bytes(&hexadecimal(self.0.next())).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
 }
 
@@ -201,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_sane_id_is_kept_and_another_replaced() {
-        let ids = RequestIds::new(&Sevens);
+        let ids = RequestIds(UniqueNumbers::draw(&Sevens));
         let id = |value: &[u8]| {
             let headers = HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]);
             ids.id(&headers).to_str().unwrap().to_owned()
@@ -215,7 +202,7 @@ mod tests {
 
     #[test]
     fn no_two_requests_get_the_same_id() {
-        let ids = RequestIds::new(&Sevens);
+        let ids = RequestIds(UniqueNumbers::draw(&Sevens));
         assert_ne!(ids.id(&HeaderMap::new()), ids.id(&HeaderMap::new()));
     }
 }

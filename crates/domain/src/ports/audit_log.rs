@@ -27,7 +27,7 @@ pub struct Position(pub i64);
 /// Keeps what happened.
 #[async_trait]
 pub trait AuditTrail: Send + Sync {
-    /// Adds these, all or none.
+    /// Adds these, all or none, but for those that are there already: whoever got no answer may write them again.
     ///
     /// # Errors
     /// If the store can't be reached or read.

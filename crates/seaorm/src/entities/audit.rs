@@ -7,6 +7,8 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
+    /// What tells it from all others.
+    pub key: Vec<u8>,
     /// In milliseconds since 1970.
     pub at: i64,
     pub event: String,

@@ -11,6 +11,7 @@ impl MigrationTrait for Migration {
         let table = Table::create()
             .table("auth_audit")
             .col(ColumnDef::new("id").big_integer().not_null().auto_increment().primary_key())
+            .col(ColumnDef::new("key").binary_len(16).not_null().unique_key())
             .col(ColumnDef::new("at").big_integer().not_null())
             .col(ColumnDef::new("event").string_len(32).not_null())
             .col(ColumnDef::new("user_id").text())

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use markt_domain::audit::{AuditEntry, AuditEvent, AuditRecord};
 use markt_domain::ports::audit_log::{AuditTrail, Position};
+use markt_domain::ports::entropy::Entropy as _;
 use markt_domain::session::Ending;
 use tokio::task::JoinSet;
 
+use crate::entropy::MachineEntropy;
 use crate::fixtures;
 
 /// A trail to be tested. What must stay alive for it to work (a temporary database) is held by the fixture.
@@ -31,6 +33,7 @@ macro_rules! audit_trail_contract {
         $crate::contract_tests! { audit_trail, $name, $make, [
             every_event_is_read_as_it_was_written,
             entries_are_read_in_their_order_and_piece_by_piece,
+            what_is_written_again_is_there_once,
             nothing_is_added_when_there_is_nothing_to_add,
             what_many_write_at_once_is_all_there,
             the_place_of_a_time_is_behind_what_came_before_it,
@@ -40,7 +43,9 @@ macro_rules! audit_trail_contract {
 }
 
 fn entry(record: AuditRecord) -> AuditEntry {
-    AuditEntry { at: fixtures::now(), request_id: Some("req-1".into()), record }
+    let mut key = [0; 16];
+    MachineEntropy.fill(&mut key);
+    AuditEntry { key: u128::from_be_bytes(key), at: fixtures::now(), request_id: Some("req-1".into()), record }
 }
 
 fn numbered(number: u64) -> AuditRecord {
@@ -83,6 +88,15 @@ pub async fn entries_are_read_in_their_order_and_piece_by_piece(fixture: Fixture
     assert_eq!(read, entries);
 }
 
+/// As after an outage in the middle of which it was written, though nobody heard of that.
+pub async fn what_is_written_again_is_there_once(fixture: Fixture<'_>) {
+    let entries: Vec<_> = (0..3).map(|number| entry(numbered(number))).collect();
+    for again in [&entries[..2], &entries[..2], &entries[1..], &entries] {
+        fixture.trail().append(again).await.unwrap();
+    }
+    assert_eq!(all(&*fixture.trail()).await, entries);
+}
+
 /// Not an error.
 pub async fn nothing_is_added_when_there_is_nothing_to_add(fixture: Fixture<'_>) {
     fixture.trail().append(&[]).await.unwrap();
@@ -109,25 +123,29 @@ pub async fn what_many_write_at_once_is_all_there(fixture: Fixture<'_>) {
 
 /// So that it can be looked at from then on.
 pub async fn the_place_of_a_time_is_behind_what_came_before_it(fixture: Fixture<'_>) {
-    let (trail, now) = (fixture.trail(), fixtures::now());
-    assert_eq!(trail.position_before(now).await.unwrap(), Position::default());
-    let at = |minutes| AuditEntry { at: now.plus(Duration::from_secs(60 * minutes)), ..entry(numbered(minutes)) };
-    trail.append(&[at(0), at(1), at(2)]).await.unwrap();
-    let position = trail.position_before(at(1).at).await.unwrap();
+    let trail = fixture.trail();
+    let entries = minutes_apart(3);
+    assert_eq!(trail.position_before(entries[0].at).await.unwrap(), Position::default());
+    trail.append(&entries).await.unwrap();
+    let position = trail.position_before(entries[1].at).await.unwrap();
     let behind = trail.after(position, 10).await.unwrap();
-    assert_eq!(behind.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(), [at(1), at(2)]);
-    assert_eq!(trail.position_before(now).await.unwrap(), Position::default());
+    assert_eq!(behind.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(), entries[1..]);
+    assert_eq!(trail.position_before(entries[0].at).await.unwrap(), Position::default());
 }
 
 /// What is exactly as old as it may be stays.
 pub async fn what_is_too_old_is_forgotten_and_no_more(fixture: Fixture<'_>) {
-    let (trail, now) = (fixture.trail(), fixtures::now());
-    let at = |seconds| AuditEntry {
-        at: now.plus(Duration::from_secs(seconds)),
-        ..entry(AuditRecord::new(AuditEvent::LoggedOut))
-    };
-    trail.append(&(0..10).map(at).collect::<Vec<_>>()).await.unwrap();
-    assert_eq!(trail.delete_before(at(7).at, 3).await.unwrap(), 7);
-    assert_eq!(all(&*trail).await, [at(7), at(8), at(9)]);
-    assert_eq!(trail.delete_before(at(7).at, 3).await.unwrap(), 0);
+    let trail = fixture.trail();
+    let entries = minutes_apart(10);
+    trail.append(&entries).await.unwrap();
+    assert_eq!(trail.delete_before(entries[7].at, 3).await.unwrap(), 7);
+    assert_eq!(all(&*trail).await, entries[7..]);
+    assert_eq!(trail.delete_before(entries[7].at, 3).await.unwrap(), 0);
+}
+
+/// So many entries, of which each happened a minute after the one before.
+fn minutes_apart(count: u64) -> Vec<AuditEntry> {
+    let now = fixtures::now();
+    let at = |minutes| now.plus(Duration::from_secs(60 * minutes));
+    (0..count).map(|minutes| AuditEntry { at: at(minutes), ..entry(numbered(minutes)) }).collect()
 }

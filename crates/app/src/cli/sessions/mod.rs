@@ -68,7 +68,7 @@ pub async fn run(command: SessionsCommand, config: &Config, surroundings: &Surro
         arguments.check();
     }
     let stores = open_stores(config, surroundings).await?;
-    let audit = AuditWriter::start(Arc::clone(&stores.audit), Arc::clone(&surroundings.clock));
+    let audit = AuditWriter::start(Arc::clone(&stores.audit), surroundings);
     let tools = Tools { config, stores, surroundings, devices: open_devices()?, audit };
     let outcome = match &command {
         SessionsCommand::List(arguments) => list::run(arguments, &tools).await,

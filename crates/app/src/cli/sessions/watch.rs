@@ -99,7 +99,7 @@ fn show(arguments: &Arguments, tools: &Tools<'_>, entry: &AuditEntry) -> std::io
     say(format_args!("{at}  {event:<24}{}", details.collect::<Vec<_>>().join(" ")))
 }
 
-fn json_of(AuditEntry { at, request_id, record }: &AuditEntry, tools: &Tools<'_>) -> serde_json::Value {
+fn json_of(AuditEntry { at, request_id, record, .. }: &AuditEntry, tools: &Tools<'_>) -> serde_json::Value {
     let device = record.client.as_ref().map(|client| tools.devices.recognize(&client.user_agent).to_string());
     json!({
         "at": at.to_string(),

@@ -39,14 +39,16 @@ async fn what_happened_is_shown_by_user_and_by_kind(deployment: Deployment) {
     let server = alone(deployment).await;
     let (buyers, sellers) = (log_in(&server, BUYER, FIREFOX).await, log_in(&server, SELLER, APP).await);
     assert_eq!(server.with_cookie(&buyers).post_nothing("/users/logout").await.status, StatusCode::NO_CONTENT);
-    let shown = async |arguments: &[&str], count: usize| {
+    let look = async |arguments: &[&str]| {
         let arguments = [&["sessions", "watch", "--no-follow", "--json", "--since", "1h"], arguments].concat();
+        let output = process::run(&server.setup, &arguments).await;
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().lines().map(event).collect::<Vec<_>>()
+    };
+    let shown = async |arguments: &[&str], count: usize| {
         // What was answered is written down soon after.
         for _ in 0..100 {
-            let output = process::run(&server.setup, &arguments).await;
-            assert!(output.status.success(), "{output:?}");
-            let text = String::from_utf8(output.stdout).unwrap();
-            let events: Vec<_> = text.lines().map(event).collect();
+            let events = look(arguments).await;
             if events.len() == count {
                 return events;
             }
@@ -65,7 +67,8 @@ async fn what_happened_is_shown_by_user_and_by_kind(deployment: Deployment) {
     // A little before the time that is asked for.
     let before = "UPDATE auth_audit SET at = at - 3605000 WHERE id = (SELECT min(id) FROM auth_audit)";
     server.setup.execute_sql(before).await;
-    assert_eq!(shown(&["--event", "login_succeeded"], 1).await[0]["session_id"], public_id(&sellers));
+    let logins = look(&["--event", "login_succeeded"]).await;
+    assert_eq!(logins.iter().map(|login| &login["session_id"]).collect::<Vec<_>>(), [&public_id(&sellers)]);
     for wrong in [["--event", "nothing"], ["--since", "yesterday"]] {
         let output = process::run(&server.setup, &[["sessions", "watch"], wrong].concat()).await;
         assert_eq!(output.status.code(), Some(2), "{output:?}");
