@@ -13,6 +13,7 @@ on_both_deployments!(
     what_happens_is_counted_once,
     nothing_that_is_shown_is_missing_from_the_documentation_nor_the_other_way_round,
     no_label_holds_who_somebody_is,
+    a_refusal_is_counted_by_the_limit_that_was_reached,
 );
 
 const EMAIL: &str = "both1@markt.com";
@@ -126,4 +127,31 @@ async fn no_label_holds_who_somebody_is(deployment: Deployment) {
     }
     let series = "markt_http_request_duration_seconds_count{method=\"DELETE\",route=\"/api/v1/users/sessions/{id}\",status=\"204\"}";
     assert!(value(&text, series) > 0.0, "{text}");
+}
+
+async fn a_refusal_is_counted_by_the_limit_that_was_reached(deployment: Deployment) {
+    for (per_account, per_ip, reached) in [
+        ("1/15m", "off", "login_per_account"),
+        ("1/15m", "5/15m", "login_per_account"),
+        ("off", "1/15m", "login_per_ip"),
+        ("5/15m", "1/15m", "login_per_ip"),
+    ] {
+        let setup = Setup::of(deployment).await.limited().await.with("MARKT_LIMITS__CODES_PER_ACCOUNT", "1/15m");
+        let setup = setup.with("MARKT_LIMITS__LOGIN_PER_ACCOUNT", per_account);
+        let server = setup.with("MARKT_LIMITS__LOGIN_PER_IP", per_ip).start().await;
+        for expected in [(401, "invalid_credentials"), (429, "too_many_requests"), (429, "too_many_requests")] {
+            let answer = server.client().log_in("nobody@example.com", PASSWORD).await;
+            answer.assert_error(expected.0, expected.1);
+        }
+        let text = metrics(&server).await;
+        let refusals: Vec<_> =
+            text.lines().filter(|line| line.starts_with("markt_rate_limit_refusals_total{")).collect();
+        assert_eq!(refusals, [format!("markt_rate_limit_refusals_total{{limit=\"{reached}\"}} 2")]);
+        for expected in [202, 429] {
+            let answer = server.client().post("/users/password-reset", json!({"email": EMAIL})).await;
+            assert_eq!(answer.status, expected);
+        }
+        let series = "markt_rate_limit_refusals_total{limit=\"codes_per_account\"}";
+        assert!((value(&metrics(&server).await, series) - 1.0).abs() < 0.5);
+    }
 }

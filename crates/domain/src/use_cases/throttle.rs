@@ -202,24 +202,17 @@ impl Attempt<'_> {
     async fn refuse_without(&self, room: Room) -> Result<(), ThrottleError> {
         match room {
             Room::Left => Ok(()),
-            Room::None { retry_after } => {
-                let limit = self.exhausted().await?;
-                Err(self.throttle.refuse(limit, &self.client, retry_after))
-            }
+            Room::None { retry_after } => Err(self.throttle.refuse(self.exhausted().await, &self.client, retry_after)),
         }
     }
 
-    /// The limit that there is no room in: the account's, if it alone tells so, or else the network's.
-    async fn exhausted(&self) -> Result<&'static str, StoreError> {
-        let [account, _network] = &*self.deciding else { return Ok(limit_of(&self.deciding)) };
-        let account = slice::from_ref(account);
-        let room = self.throttle.limiter.look(account, self.throttle.clock.now()).await?;
-        Ok(if room == Room::Left { LOGIN_PER_IP } else { LOGIN_PER_ACCOUNT })
+    /// The limit that there is no room in: the network's, if there is room in the account's. Who is refused stays so,
+    /// whether that can be told or not.
+    async fn exhausted(&self) -> &'static str {
+        let (Some(first), now) = (self.deciding.first(), self.throttle.clock.now()) else { return LOGIN_PER_ACCOUNT };
+        let is_networks = first.key.starts_with(NETWORK_KIND)
+            || self.deciding.len() > 1
+                && matches!(self.throttle.limiter.look(slice::from_ref(first), now).await, Ok(Room::Left));
+        if is_networks { LOGIN_PER_IP } else { LOGIN_PER_ACCOUNT }
     }
-}
-
-/// The limit that one bucket stands for.
-fn limit_of(deciding: &[Bucket]) -> &'static str {
-    let is_networks = deciding.iter().any(|bucket| bucket.key.starts_with(NETWORK_KIND));
-    if is_networks { LOGIN_PER_IP } else { LOGIN_PER_ACCOUNT }
 }
