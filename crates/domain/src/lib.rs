@@ -20,6 +20,7 @@ pub mod session;
 pub mod store_guard;
 pub mod timestamp;
 pub mod tokens;
+pub mod trace;
 pub mod use_cases;
 pub mod user;
 

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use tracing::Instrument as _;
+
 use crate::breaker::Breaker;
 use crate::bulkhead::{Bulkhead, Place};
 use crate::ports::StoreError;
 use crate::ports::store_observer::StoreObserver;
+use crate::trace;
 
 /// Refuses what the store can't be asked now, and sees what comes of the rest.
 pub struct StoreGuard {
@@ -32,11 +35,25 @@ impl StoreGuard {
         let _observed_already = self.observer.set(observer);
     }
 
-    /// Tells the observer, if there is one, of an operation that was begun at this time.
-    pub fn tell<T>(&self, operation: &'static str, begun: Instant, outcome: &Result<T, StoreError>) {
+    /// Does this, unless the store can't be asked now; tells the observer, if there is one, and the trace what came of it.
+    ///
+    /// # Errors
+    /// Those of the work; and if the store is known not to answer, or too many wait for it already.
+    pub async fn run<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let (span, begun) = (trace::step(operation), Instant::now());
+        let outcome = match self.enter(operation) {
+            Ok(_place) => work.instrument(span.clone()).await,
+            Err(refused) => Err(refused),
+        };
+        trace::see(&span, &outcome);
         if let Some(observer) = self.observer.get() {
             observer.observe(operation, begun.elapsed(), outcome.as_ref().err().map(|error| error.kind));
         }
+        outcome
     }
 
     /// How many wait for the store now.
@@ -46,10 +63,7 @@ impl StoreGuard {
     }
 
     /// Lets an operation through, for as long as the place is held.
-    ///
-    /// # Errors
-    /// If the store is known not to answer, or too many wait for it already.
-    pub fn enter(&self, operation: &'static str) -> Result<Place<'_>, StoreError> {
+    fn enter(&self, operation: &'static str) -> Result<Place<'_>, StoreError> {
         self.breaker.check().map_err(|refusal| StoreError::unavailable(operation, refusal))?;
         self.bulkhead.enter().map_err(|refusal| StoreError::unavailable(operation, refusal))
     }
@@ -86,7 +100,9 @@ impl StoreGuard {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Mutex;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     use super::*;
@@ -104,13 +120,15 @@ mod tests {
     fn the_observer_is_told_of_what_is_done_and_of_what_is_refused() {
         let (guard, seen) = (StoreGuard::new("test", 1), Arc::new(Seen(Mutex::default())));
         guard.be_observed_by(Arc::clone(&seen) as _);
-        let place = guard.enter("first");
-        guard.tell("first", Instant::now(), &place);
-        assert_eq!(guard.waiting(), 1);
-        guard.tell("second", Instant::now(), &guard.enter("second"));
-        drop(place);
+        let outer = guard.run("first", async {
+            assert_eq!(guard.waiting(), 1);
+            assert!(guard.run("second", async { Ok(()) }).await.is_err());
+            Ok(())
+        });
+        let done = pin!(outer).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(done, Poll::Ready(Ok(()))));
         assert_eq!(guard.waiting(), 0);
-        assert_eq!(*seen.0.lock().unwrap(), [("first", None), ("second", Some(StoreErrorKind::Unavailable))]);
+        assert_eq!(*seen.0.lock().unwrap(), [("second", Some(StoreErrorKind::Unavailable)), ("first", None)]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use markt_domain::ports::StoreError;
 use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore, StoredSession, Touch};
 use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
+use tracing::Instrument as _;
 
 use crate::NearCache;
 
@@ -18,7 +19,7 @@ async fn finish<T: Send + 'static>(
     operation: &'static str,
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),

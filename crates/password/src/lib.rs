@@ -108,7 +108,7 @@ impl PasswordHasher for Hasher {
         let password = password.clone();
         let mut salt = [0_u8; 16];
         self.entropy.fill(&mut salt);
-        self.workers.run(move |memory| argon2id.hash(&password, &salt, memory)).await?
+        self.workers.run("hash password", move |memory| argon2id.hash(&password, &salt, memory)).await?
     }
 
     async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, HashingError> {
@@ -116,7 +116,7 @@ impl PasswordHasher for Hasher {
         let password = password.clone();
         let hash = hash.cloned();
         let upgrade = self.upgrade;
-        let verdict = self.workers.run(move |memory| match hash {
+        let verdict = self.workers.run("verify password", move |memory| match hash {
             Some(hash) if legacy::is_legacy(&hash) => legacy::verify(&password, &hash),
             hash => argon2id.verify(&password, hash.as_ref(), memory),
         });

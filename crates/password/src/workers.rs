@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use markt_domain::ports::password_hasher::HashingError;
+use markt_domain::trace;
 use tokio::sync::oneshot;
 
 use crate::argon2id::Memory;
@@ -46,12 +47,18 @@ impl Workers {
         &self.load
     }
 
-    /// Runs a job when its turn comes; not at all if the caller has gone away by then.
+    /// Runs a job when its turn comes; not at all if the caller has gone away by then. Traces have it by this name, the
+    /// wait included.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        name: &'static str,
         job: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashingError> {
-        let place = self.load.admit().ok_or(HashingError::Overloaded)?;
+        let span = trace::step(name);
+        let Some(place) = self.load.admit() else {
+            trace::fail(&span, "overloaded");
+            return Err(HashingError::Overloaded);
+        };
         let (answer, result) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
             if answer.is_closed() {
@@ -63,7 +70,9 @@ impl Workers {
             let _caller_left = answer.send(result);
         });
         self.queue.send(job).map_err(|_| HashingError::Failed("the hashing threads have ended".into()))?;
-        result.await.map_err(|error| HashingError::Failed(Box::new(error)))
+        let result = result.await;
+        drop(span);
+        result.map_err(|error| HashingError::Failed(Box::new(error)))
     }
 }
 
@@ -104,7 +113,7 @@ mod tests {
         let done = Arc::new(Mutex::new(Vec::new()));
         let job = |name| {
             let done = Arc::clone(&done);
-            workers.run(move |_| done.lock().unwrap().push(name))
+            workers.run("job", move |_| done.lock().unwrap().push(name))
         };
         let (a, b, c, d) = tokio::join!(job('a'), job('b'), job('c'), job('d'));
         assert!([a, b, c, d].iter().all(Result::is_ok));
@@ -116,15 +125,15 @@ mod tests {
         let workers = one_worker();
         let (open, gate) = sync_channel::<()>(0);
         let (done, seen) = channel();
-        let held = workers.run(move |_| gate.recv().unwrap());
+        let held = workers.run("job", move |_| gate.recv().unwrap());
         let abandoned = async {
-            let job = workers.run(move |_| done.send(()).unwrap());
+            let job = workers.run("job", move |_| done.send(()).unwrap());
             assert!(timeout(Duration::ZERO, job).await.is_err());
             open.send(()).unwrap();
         };
         let (held, ()) = tokio::join!(held, abandoned);
         held.unwrap();
-        workers.run(|_| ()).await.unwrap();
+        workers.run("job", |_| ()).await.unwrap();
         assert!(seen.recv().is_err(), "it was dropped, and not run");
     }
 
@@ -132,17 +141,17 @@ mod tests {
     async fn a_job_that_panics_takes_neither_the_thread_nor_its_place_along() {
         let workers = one_worker();
         for _ in 0..20 {
-            let failed = workers.run(|_| panic!("as the test wants it")).await;
+            let failed = workers.run("job", |_| panic!("as the test wants it")).await;
             assert!(matches!(failed, Err::<(), _>(HashingError::Failed(_))));
         }
-        assert!(workers.run(|_| ()).await.is_ok());
+        assert!(workers.run("job", |_| ()).await.is_ok());
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn hashing_gives_way_to_all_else() {
         let niceness = || rustix::process::getpriority_process(None).unwrap();
-        let hashing = one_worker().run(move |_| niceness()).await.unwrap();
+        let hashing = one_worker().run("job", move |_| niceness()).await.unwrap();
         assert_eq!(hashing, (niceness() + NICENESS).min(19));
     }
 }

@@ -1,7 +1,7 @@
 //! The connections: how they are opened, kept and given up on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fred::clients::{Client, Pool, WithOptions};
 use fred::error::{Error, ErrorKind};
@@ -15,8 +15,10 @@ use futures_util::future::BoxFuture;
 use markt_domain::ports::StoreError;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_domain::store_guard::StoreGuard;
+use markt_domain::trace;
 use socket2::TcpKeepalive;
 
+use crate::commands::{Command, TracedServer};
 use crate::errors::{ConnectError, is_answer, store_error};
 use crate::url::{InvalidRedisUrl, RedisUrl};
 
@@ -75,6 +77,8 @@ pub(crate) struct Connections {
     pool: Pool,
     options: Options,
     guard: Arc<StoreGuard>,
+    /// What traces say of this Redis.
+    server: Arc<TracedServer>,
 }
 
 impl Connections {
@@ -107,23 +111,29 @@ impl Connections {
         for (client, task) in tasks {
             tokio::spawn(keep_alive(client, task, Arc::clone(&guard)));
         }
-        Ok(Self { pool, options: command_options(options), guard })
+        let server = Arc::new(TracedServer::at(url));
+        Ok(Self { pool, options: command_options(options), guard, server })
     }
 
     /// Waits for a command's answer: to be sent over the [next](Self::next) connection, or over another to the same
     /// Redis. It isn't sent if Redis can't be asked now.
-    pub(crate) async fn run<T>(
+    ///
+    /// fred's futures take 7 KB. They are put into a box at once: within others they would be copied whole, several
+    /// times, wherever one of those is put into its place.
+    pub(crate) fn run<'a, T>(
         &self,
         operation: &'static str,
-        command: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, StoreError> {
-        let begun = Instant::now();
-        let outcome = match self.guard.enter(operation) {
-            Ok(_place) => self.watch(operation, command).await,
-            Err(refused) => Err(refused),
+        command: impl Into<Command<'a>>,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> impl Future<Output = Result<T, StoreError>> {
+        let (command, answer) = (command.into(), Box::pin(answer));
+        let traced = async move {
+            let span = self.server.span(&command);
+            let outcome = self.watch(operation, answer).await;
+            trace::see(&span, &outcome);
+            outcome
         };
-        self.guard.tell(operation, begun, &outcome);
-        outcome
+        self.guard.run(operation, traced)
     }
 
     /// What stands before this Redis.
@@ -135,9 +145,9 @@ impl Connections {
     async fn watch<T>(
         &self,
         operation: &'static str,
-        command: impl Future<Output = Result<T, Error>>,
+        answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let result = command.await;
+        let result = answer.await;
         if self.guard.see(result.as_ref().err().is_none_or(is_answer)) {
             tokio::spawn(self.clone().until_answered());
         }

@@ -19,6 +19,7 @@
 //! - Needs Redis 6.0 or later (RESP3, `KEEPTTL`).
 
 mod code_store;
+mod commands;
 mod connection;
 mod errors;
 mod facts;

@@ -17,10 +17,10 @@ pub(crate) async fn plant(connections: &Connections, probe: &Session, lifetime: 
     let head = record::head(probe, Revision::default()).map_err(|error| StoreError::unreadable(OPERATION, error))?;
     let lifetime = Some(Expiration::PX(milliseconds(lifetime)));
     connections
-        .run(OPERATION, connections.next().set(keys::session(&probe.id), head + "0}", lifetime, None, false))
+        .run(OPERATION, "SET", connections.next().set(keys::session(&probe.id), head + "0}", lifetime, None, false))
         .await
 }
 
 pub(crate) async fn revoke(connections: &Connections, id: &SessionId) -> Result<(), StoreError> {
-    connections.run("revoke probe", connections.next().del(keys::session(id))).await
+    connections.run("revoke probe", "DEL", connections.next().del(keys::session(id))).await
 }

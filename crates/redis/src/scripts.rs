@@ -8,6 +8,7 @@ use fred::types::scripts::Script;
 use fred::types::{FromValue, Value};
 use markt_domain::ports::StoreError;
 
+use crate::commands::Command;
 use crate::connection::Connections;
 use crate::keys::{ENDED_DIGITS, ENDED_PREFIX, SESSION_PREFIX, USER_SESSIONS_PREFIX};
 use crate::session_store::MAX_HOPS;
@@ -66,7 +67,7 @@ pub(crate) async fn run_over<R: FromValue>(
     keys: Vec<String>,
     arguments: Vec<Value>,
 ) -> Result<R, StoreError> {
-    let command = async {
+    let answer = async {
         let hash = script.sha1().clone();
         match (connection.evalsha(hash, keys.clone(), arguments.clone()).await, script.lua()) {
             (Err(error), Some(text)) if error.details().starts_with("NOSCRIPT") => {
@@ -75,5 +76,5 @@ pub(crate) async fn run_over<R: FromValue>(
             (answer, _) => answer,
         }
     };
-    connections.run(operation, command).await
+    connections.run(operation, Command::script(script.sha1()), answer).await
 }

@@ -76,7 +76,7 @@ impl RedisSessionDirectory {
         };
         let (connection, count) = (self.connections.next(), Some(size.get().min(MOST_KEYS)));
         let page = connection.scan_page(cursor.to_owned(), pattern.to_owned(), count, None);
-        let (next, keys): (String, Vec<Bytes>) = self.connections.run(operation, page).await?;
+        let (next, keys): (String, Vec<Bytes>) = self.connections.run(operation, "SCAN", page).await?;
         Ok((texts(keys), (next != "0").then(|| Cursor::new(next))))
     }
 
@@ -84,7 +84,8 @@ impl RedisSessionDirectory {
     async fn look(&self, ids: &[SessionId]) -> Result<(Vec<StoredSession>, u64), StoreError> {
         const OPERATION: &str = "read sessions";
         let connection = self.connections.next();
-        let records: Vec<Option<Bytes>> = self.connections.run(OPERATION, connection.mget(keys_of(ids))).await?;
+        let records: Vec<Option<Bytes>> =
+            self.connections.run(OPERATION, "MGET", connection.mget(keys_of(ids))).await?;
         let (mut sessions, mut unreadable, mut missing) = (Vec::new(), 0, Vec::new());
         for (id, record) in ids.iter().zip(records) {
             match record.map(|json| record::parse(id, &json)) {
@@ -97,7 +98,8 @@ impl RedisSessionDirectory {
         sessions.retain(|stored| stored.session.user_id.as_str() != keys::PROBE_USER);
         if !missing.is_empty() {
             // Of what is no string, MGET says that it isn't there.
-            unreadable += self.connections.run::<u64>(OPERATION, connection.exists(keys_of(&missing))).await?;
+            unreadable +=
+                self.connections.run::<u64>(OPERATION, "EXISTS", connection.exists(keys_of(&missing))).await?;
         }
         Ok((sessions, unreadable))
     }
@@ -118,14 +120,14 @@ impl RedisSessionDirectory {
 
     async fn number_of_keys(&self, operation: &'static str) -> Result<u64, StoreError> {
         let connection = self.connections.next();
-        self.connections.run(operation, connection.dbsize()).await
+        self.connections.run(operation, "DBSIZE", connection.dbsize()).await
     }
 
     /// As many keys as a sample has, drawn with repetition.
     async fn sample(&self, operation: &'static str) -> Result<Vec<String>, StoreError> {
         let connection = self.connections.next();
         let draws = try_join_all((0..SAMPLE).map(|_| connection.randomkey::<Option<Bytes>>()));
-        let drawn = self.connections.run(operation, draws).await?;
+        let drawn = self.connections.run(operation, "PIPELINE RANDOMKEY", draws).await?;
         Ok(texts(drawn.into_iter().flatten()))
     }
 
@@ -147,7 +149,7 @@ impl RedisSessionDirectory {
         let connection = self.connections.next();
         let ours = keys.into_iter().filter(|key| PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
         let weights = try_join_all(ours.map(|key| connection.memory_usage::<Option<u64>, _>(key, None)));
-        Ok(self.connections.run(operation, weights).await?.into_iter().flatten().sum())
+        Ok(self.connections.run(operation, "PIPELINE MEMORY USAGE", weights).await?.into_iter().flatten().sum())
     }
 }
 
@@ -174,7 +176,7 @@ impl SessionDirectory for RedisSessionDirectory {
         };
         let place = keys::session(stored.as_ref().map_or(id, |stored| &stored.session.id));
         let connection = self.connections.next();
-        let ttl: i64 = self.connections.run("ask for a time to live", connection.pttl(place.as_str())).await?;
+        let ttl: i64 = self.connections.run("ask for a time to live", "PTTL", connection.pttl(place.as_str())).await?;
         // Without an end, or gone since.
         let time_to_live = u64::try_from(ttl).ok().map(Duration::from_millis);
         Ok(Some(Located { stored, store: "Redis", place, time_to_live }))

@@ -120,7 +120,8 @@ impl SessionStore for RedisSessionStore {
         const OPERATION: &str = "find session";
         let (mut id, mut honoured_until) = (*id, None::<Timestamp>);
         for _ in 0..=MAX_HOPS {
-            let json: Option<Bytes> = self.connections.run(OPERATION, self.reader().get(keys::session(&id))).await?;
+            let json: Option<Bytes> =
+                self.connections.run(OPERATION, "GET", self.reader().get(keys::session(&id))).await?;
             let Some(json) = json else { return Ok(None) };
             match record::parse(&id, &json).map_err(|error| StoreError::unreadable(OPERATION, error))? {
                 Found::Session(found) => return Ok(Some(StoredSession { honoured_until, ..found })),
@@ -139,7 +140,7 @@ impl SessionStore for RedisSessionStore {
         for _ in 0..=MAX_HOPS {
             let keys = vec![keys::session(&id), keys::ended(&id)];
             let (json, end): (Option<Bytes>, Option<String>) =
-                self.connections.run(OPERATION, self.connections.next().mget(keys)).await?;
+                self.connections.run(OPERATION, "MGET", self.connections.next().mget(keys)).await?;
             let Some(json) = json else { return Ok(end.and_then(|end| ending(&end, self.clock.now()))) };
             match record::parse(&id, &json) {
                 Ok(Found::Rotated { to, .. }) => id = to,

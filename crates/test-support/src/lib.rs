@@ -11,6 +11,7 @@
 )]
 
 pub mod clock;
+pub mod collector;
 pub mod contracts;
 pub mod entropy;
 pub mod fixtures;

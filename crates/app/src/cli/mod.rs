@@ -115,10 +115,14 @@ fn run(cli: Cli) -> Outcome {
     }
     let config = Config::load(&Sources::from_process(cli.settings.config, cli.settings.set))?;
     match cli.command.unwrap_or(Command::Serve { demo: false }) {
-        Command::Serve { demo } => {
-            telemetry::init(&config.telemetry);
-            runtime()?.block_on(serve::serve(&config, &surroundings(), demo))
-        }
+        Command::Serve { demo } => runtime()?.block_on(async {
+            let traces = telemetry::init_with_traces(&config.telemetry)?;
+            let outcome = serve::serve(&config, &surroundings(), demo).await;
+            if let Some(traces) = traces {
+                traces.close().await;
+            }
+            outcome
+        }),
         Command::Migrate => {
             telemetry::init(&config.telemetry);
             runtime()?.block_on(wiring::migrate(&config))?;

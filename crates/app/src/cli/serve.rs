@@ -12,9 +12,6 @@ use crate::config::values::{Environment, Value as _};
 use crate::demo;
 use crate::wiring::Surroundings;
 
-/// Keys that are read and checked, but that nothing depends on yet.
-const WITHOUT_EFFECT: [&str; 1] = ["telemetry.otlp_"];
-
 /// Serves until the process is told to end.
 pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool) -> Outcome {
     if with_demo && config.env == Environment::Production {
@@ -40,12 +37,9 @@ pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool
 }
 
 fn warn_of_keys_without_effect(config: &Config) {
-    let set = || config.shown.iter().filter(|shown| shown.origin != "default");
-    for shown in set().filter(|shown| WITHOUT_EFFECT.iter().any(|prefix| shown.key.starts_with(prefix))) {
-        tracing::warn!(key = shown.key, value = shown.value.clone().shown(), "has no effect in this version");
-    }
     let mode = config.auth.mode;
-    for shown in set().filter(|shown| mode.ignores(&shown.key)) {
+    let set = config.shown.iter().filter(|shown| shown.origin != "default");
+    for shown in set.filter(|shown| mode.ignores(&shown.key)) {
         let value = shown.value.clone().shown();
         tracing::warn!(key = shown.key, value, "auth.mode" = mode.as_str(), "has no effect in this mode");
     }

@@ -9,6 +9,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::envelope::X_REQUEST_ID;
 use super::transport::SESSION_TRANSPORT;
 use crate::config::values::Origin;
+use crate::telemetry::{TRACEPARENT, TRACESTATE};
 
 /// How long browsers may remember what a preflight said.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
@@ -20,7 +21,15 @@ pub fn cors(allowed: &[Origin]) -> CorsLayer {
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, X_REQUEST_ID, HeaderName::from_static(SESSION_TRANSPORT)])
+        .allow_headers([
+            ACCEPT,
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            X_REQUEST_ID,
+            HeaderName::from_static(SESSION_TRANSPORT),
+            TRACEPARENT,
+            TRACESTATE,
+        ])
         .expose_headers([X_REQUEST_ID, RETRY_AFTER])
         .max_age(MAX_AGE)
 }

@@ -1,4 +1,4 @@
-//! What every answer has in common: an id, security headers, an error body if it is an error, a line in the log.
+//! What every answer has in common: an id, security headers, an error body if it is an error, a line in the log, a span.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -8,16 +8,18 @@ use std::time::Instant;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use markt_domain::ports::entropy::Entropy;
+use tracing::Instrument as _;
 
 use super::error::{ApiError, ErrorType};
 use crate::metrics::RequestDurations;
-use crate::telemetry::with_request_id;
+use crate::telemetry::{Marks, RequestSpan, marked};
 use crate::unique::UniqueNumbers;
 
 /// The header that carries the request's id, both ways.
@@ -47,7 +49,7 @@ pub struct Envelope {
 pub struct Opened {
     envelope: Arc<Envelope>,
     started: Instant,
-    id: HeaderValue,
+    marks: Marks,
     method: Method,
     uri: Uri,
 }
@@ -61,9 +63,10 @@ impl Envelope {
     /// Gives the request its id.
     pub fn open(self: &Arc<Self>, request: &Request) -> Opened {
         let started = Instant::now();
-        let id = self.ids.id(request.headers());
+        let request_id = self.ids.id(request.headers());
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Opened { envelope: Arc::clone(self), started, id, method, uri }
+        let span = RequestSpan::begin(request, || self.durations.known_route(uri.path()), &request_id);
+        Opened { envelope: Arc::clone(self), started, marks: Marks { request_id, span }, method, uri }
     }
 
     /// Measures and logs an answer.
@@ -98,18 +101,29 @@ impl Envelope {
 }
 
 impl Opened {
+    /// Has what is done for the answer stand within the request's span, if it has one.
+    pub fn trace<T: Send + 'static>(&self, answer: BoxFuture<'static, T>) -> BoxFuture<'static, T> {
+        match &self.marks.span {
+            Some(span) => answer.instrument(span.span()).boxed(),
+            None => answer,
+        }
+    }
+
     /// Waits for the answer, and wraps it.
     pub async fn close(self, answer: impl Future<Output = Response>) -> Response {
-        let Self { envelope, started, id, method, uri } = self;
+        let Self { envelope, started, marks, method, uri } = self;
         let answered = async {
             let answer = AssertUnwindSafe(answer).catch_unwind().await;
             let response = answer.unwrap_or_else(|panic| panicked(panic.as_ref()));
             envelope.account_for(&response, &method, &uri, started);
             response
         };
-        let (response, id) = with_request_id(id, answered).await;
-        let mut response = describe_error(response, &id);
-        complete_headers(response.headers_mut(), id, envelope.strict_transport_security);
+        let (response, Marks { request_id, span }) = marked(marks, answered).await;
+        let mut response = describe_error(response, &request_id);
+        complete_headers(response.headers_mut(), request_id, envelope.strict_transport_security);
+        if let Some(span) = span {
+            span.end(&mut response);
+        }
         response
     }
 }

@@ -61,6 +61,7 @@ impl Service<Request> for PublicService {
         // What no browser sent for a page needs no CORS but the word that others' answers may differ.
         let is_plain = !request.headers().contains_key(ORIGIN) && *request.method() != Method::OPTIONS;
         let answer = if is_plain { self.routes.call(request) } else { self.cors.call(request).boxed() };
+        let answer = opened.trace(answer);
         let answer = async move {
             let mut answer = opened.close(answer.map(|Ok(answer)| answer)).await;
             if is_plain {

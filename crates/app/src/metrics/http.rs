@@ -140,6 +140,12 @@ impl RequestDurations {
         &self.routes[self.find(path)].path
     }
 
+    /// The same, if there is one.
+    pub fn known_route(&self, path: &str) -> Option<&str> {
+        let place = self.find(path);
+        (place < self.routes.len() - 1).then(|| &*self.routes[place].path)
+    }
+
     fn find(&self, path: &str) -> usize {
         let by_length = |(length, fixed, _): &(usize, String, usize)| (*length, &**fixed).cmp(&(path.len(), path));
         let found = self.fixed.binary_search_by(by_length).ok().map(|place| self.fixed[place].2);

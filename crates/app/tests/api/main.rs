@@ -65,5 +65,6 @@ mod stopping;
 mod swagger_ui;
 mod switching_roles;
 mod tokens;
+mod traces;
 mod transports;
 mod usernames;

@@ -4,27 +4,27 @@ mod postgres;
 #[cfg(test)]
 mod recorded;
 mod sqlite;
+mod traced;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use markt_domain::ports::StoreError;
 use markt_domain::store_guard::StoreGuard;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions};
 
 #[cfg(test)]
 pub(crate) use recorded::Recording;
 
 pub(crate) use postgres::CONNECTIONS as POSTGRES_CONNECTIONS;
 pub(crate) use sqlite::absent_file;
+pub(crate) use traced::{Connection, Transaction};
 
 use crate::errors::{is_answer, store_error};
+use traced::{Place, Traced};
 
 /// How many operations may wait for the database at once, for one of the pool's connections above all: what it gets
 /// done within the time that one of them may take. SQLx itself bounds nothing.
@@ -36,10 +36,10 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// A pool of connections to the database. Cheap to clone; the clones share the pool.
 #[derive(Clone)]
 pub struct Database {
-    reader: DatabaseConnection,
+    reader: Connection,
     /// The same as `reader` with PostgreSQL. With SQLite, which has one writer at a time, a pool of one connection:
     /// writers wait for it in the order of their coming, instead of polling the file's lock.
-    writer: DatabaseConnection,
+    writer: Connection,
     /// How long an operation may take at most.
     deadline: Duration,
     guard: Arc<StoreGuard>,
@@ -89,9 +89,10 @@ impl Database {
     }
 
     /// The two pools, which may be one, and what stands before them.
-    fn new(reader: DatabaseConnection, writer: DatabaseConnection, deadline: Duration) -> Self {
-        let guard = Arc::new(StoreGuard::new("database", PLACES));
-        Self { reader, writer, deadline, guard }
+    fn new(reader: DatabaseConnection, writer: DatabaseConnection, deadline: Duration, place: Place) -> Self {
+        let (guard, place) = (Arc::new(StoreGuard::new("database", PLACES)), Arc::new(place));
+        let writer = Traced::new(writer, Arc::clone(&place));
+        Self { reader: Traced::new(reader, place), writer, deadline, guard }
     }
 
     /// Whether the database answers, for the readiness check: it is asked even if it didn't answer lately.
@@ -99,7 +100,7 @@ impl Database {
     /// # Errors
     /// If it doesn't, in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.watched("ping database", self.reader.ping()).await
+        self.watched("ping database", self.reader.inner().ping()).await
     }
 
     /// Finds out when a database that isn't asked any more is back. (In a box, since it asks by the way that starts it.)
@@ -117,19 +118,19 @@ impl Database {
     pub async fn close(&self) {
         self.guard.close();
         for connection in [&self.reader, &self.writer] {
-            if let Err(error) = connection.close_by_ref().await {
+            if let Err(error) = connection.inner().close_by_ref().await {
                 tracing::warn!(error = %store_error("close database", &error), "the database was not closed in order");
             }
         }
     }
 
     /// What reads go through.
-    pub(crate) fn reader(&self) -> &DatabaseConnection {
+    pub(crate) fn reader(&self) -> &Connection {
         &self.reader
     }
 
     /// What writes of a single statement go through.
-    pub(crate) fn writer(&self) -> &DatabaseConnection {
+    pub(crate) fn writer(&self) -> &Connection {
         &self.writer
     }
 
@@ -139,14 +140,14 @@ impl Database {
     }
 
     /// Begins a transaction that writes. Dropped without `commit`, it is rolled back.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         // A transaction that begins as a reader can't become a writer once another process has written: IMMEDIATE
         // waits for the lock instead (PostgreSQL knows no such mode, and ignores it).
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        self.writer.begin_with_options(options).await
+        self.writer.begin(options).await
     }
 
     /// Waits for an operation, but no longer than a caller should; not at all if the database can't be asked now.
@@ -155,13 +156,7 @@ impl Database {
         operation: &'static str,
         work: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, StoreError> {
-        let begun = Instant::now();
-        let outcome = match self.guard.enter(operation) {
-            Ok(_place) => self.watched(operation, work).await,
-            Err(refused) => Err(refused),
-        };
-        self.guard.tell(operation, begun, &outcome);
-        outcome
+        self.guard.run(operation, self.watched(operation, work)).await
     }
 
     /// What stands before the database: it tells how that is doing.

@@ -7,6 +7,7 @@ use sea_orm::DatabaseConnection;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Executor as _};
 
+use super::traced::Place;
 use super::{ConnectError, Database};
 use crate::errors::describe;
 
@@ -47,8 +48,12 @@ pub(super) async fn connect(url: &str) -> Result<Database, ConnectError> {
         Err(elapsed) => return Err(ConnectError::Unreachable(elapsed.to_string())),
     }
 
+    let place = Place {
+        namespace: options.get_database().unwrap_or(options.get_username()).to_owned(),
+        server: Some((options.get_host().to_owned(), options.get_port())),
+    };
     let connection = DatabaseConnection::from(pool(options));
-    Ok(Database::new(connection.clone(), connection, DEADLINE))
+    Ok(Database::new(connection.clone(), connection, DEADLINE, place))
 }
 
 fn pool(options: PgConnectOptions) -> PgPool {

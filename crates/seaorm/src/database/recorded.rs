@@ -23,7 +23,9 @@ impl Database {
         let recording = Recording::default();
         for connection in [&mut self.reader, &mut self.writer] {
             let statements = Arc::clone(&recording.0);
-            connection.set_metric_callback(move |info| statements.lock().unwrap().push(info.statement.clone()));
+            connection
+                .inner_mut()
+                .set_metric_callback(move |info| statements.lock().unwrap().push(info.statement.clone()));
         }
         (self, recording)
     }

@@ -9,6 +9,7 @@ use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::traced::Place;
 use super::{ConnectError, Database};
 use crate::errors::describe;
 
@@ -38,10 +39,12 @@ pub(super) async fn connect(url: &str) -> Result<Database, ConnectError> {
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
 
+    let file = options.get_filename().file_name().unwrap_or_default().to_string_lossy();
+    let place = Place { namespace: file.into_owned(), server: None };
     // The writer first: it makes the file, and turns WAL on.
     let writer = open(1, options.clone()).await?;
     let reader = open(READERS, options).await?;
-    Ok(Database::new(reader, writer, DEADLINE))
+    Ok(Database::new(reader, writer, DEADLINE, place))
 }
 
 /// The file of this URL, if it would be made because it isn't there.

@@ -58,7 +58,7 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateError> {
 /// # Errors
 /// If the database can't be reached or read.
 pub async fn pending_migrations(database: &Database) -> Result<Vec<String>, StoreError> {
-    let applied = database.bounded("read migrations", applied(database.reader())).await?;
+    let applied = database.bounded("read migrations", applied(database.reader().inner())).await?;
     let names = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
     Ok(names.filter(|name| !applied.contains(name)).collect())
 }
@@ -74,7 +74,7 @@ async fn apply(database: &Database) -> Result<(), DbErr> {
         );
         transaction.execute_unprepared(&alone).await?;
     }
-    Migrator::up(&transaction, None).await?;
+    Migrator::up(transaction.inner(), None).await?;
     transaction.commit().await
 }
 

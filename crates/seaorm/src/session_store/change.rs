@@ -6,12 +6,13 @@ use markt_domain::session::{Session, SessionId};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany,
 };
 
 use super::row::to_row;
 use super::{key, lookup};
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::session_aliases;
 use crate::entities::sessions::{ActiveModel, Column, Entity};
 use crate::errors::is_conflict;
@@ -78,7 +79,7 @@ pub(super) async fn rotate(
 }
 
 async fn try_rotate(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     old: &SessionId,
     revision: Revision,
     successor: &Session,
@@ -107,7 +108,7 @@ async fn try_rotate(
 
 /// From now on the id, and all that lead to it, lead to the successor, by one step.
 async fn lead_on(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     old: &SessionId,
     successor: &SessionId,
     honoured_until: Timestamp,

@@ -9,13 +9,13 @@ use markt_domain::session::{Ending, Session, SessionId};
 use markt_domain::user::UserVersion;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, TryInsertResult,
+    ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, TryInsertResult,
 };
 
 use super::row::to_row;
 use super::{end, key, lookup, state};
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::sessions::{Column, Entity};
 
 pub(super) async fn create(
@@ -47,7 +47,7 @@ pub(super) async fn create(
 }
 
 /// Inserts the session, if its id is free.
-async fn insert(transaction: &DatabaseTransaction, session: &Session) -> Result<bool, DbErr> {
+async fn insert(transaction: &Transaction, session: &Session) -> Result<bool, DbErr> {
     let insert = Entity::insert(to_row(session))
         .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
         .try_insert();
@@ -56,7 +56,7 @@ async fn insert(transaction: &DatabaseTransaction, session: &Session) -> Result<
 
 /// Ends the user's oldest sessions, until there are no more than so many with the new one. Expired ones don't count.
 async fn evict(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     session: &Session,
     max_per_user: NonZeroU32,
     now: Timestamp,

@@ -5,12 +5,12 @@ use markt_domain::session::{Ending, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState};
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoCondition, LockType, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _,
 };
 
 use super::{key, lookup, state};
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::ended_sessions;
 use crate::entities::sessions::{Column, Entity};
 
@@ -23,7 +23,7 @@ pub(super) async fn delete(database: &Database, id: &SessionId, ending: Ending, 
 
 /// Ends the session that this id finds. Returns whether there was one.
 pub(super) async fn end_one(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: &SessionId,
     ending: Ending,
     now: Timestamp,
@@ -71,7 +71,7 @@ pub(super) fn lives(user: &UserId, now: Timestamp) -> Condition {
 
 /// Deletes these sessions, and remembers how they ended. Returns how many there were.
 pub(super) async fn end(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     which: impl IntoCondition,
     ending: Ending,
     now: Timestamp,
@@ -105,7 +105,7 @@ pub(super) async fn end(
 
 /// The present id of the session that this id finds, which is neither changed, rotated nor deleted for the rest of the
 /// transaction.
-async fn locked(transaction: &DatabaseTransaction, id: &SessionId, now: Timestamp) -> Result<Option<Vec<u8>>, DbErr> {
+async fn locked(transaction: &Transaction, id: &SessionId, now: Timestamp) -> Result<Option<Vec<u8>>, DbErr> {
     let mut present = key(id);
     loop {
         let locked = lookup::ids(Entity::find_by_id(present.clone())).lock_exclusive();

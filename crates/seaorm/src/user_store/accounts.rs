@@ -10,14 +10,14 @@ use sea_orm::prelude::TimeDateTime;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use serde_json::Value;
 
 use super::changes::touched;
 use super::{load, slug, state};
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::{buyers, categories, seller_categories, sellers, users};
 use crate::errors::trying_again;
 use crate::time::to_column;
@@ -128,25 +128,19 @@ async fn unchanged(database: &Database, id: &UserId, there: bool) -> Outcome {
     Ok(version.ok_or(AccountError::Missing))
 }
 
-async fn finish(transaction: DatabaseTransaction, id: &UserId) -> Outcome {
+async fn finish(transaction: Transaction, id: &UserId) -> Outcome {
     let state = state::count_version(&transaction, id).await?;
     transaction.commit().await?;
     Ok(Ok(state.version))
 }
 
-async fn refuse(transaction: DatabaseTransaction, refusal: AccountError) -> Outcome {
+async fn refuse(transaction: Transaction, refusal: AccountError) -> Outcome {
     transaction.rollback().await?;
     Ok(Err(refusal))
 }
 
 /// The account is there already, if only its flag may be missing.
-async fn exists(
-    transaction: DatabaseTransaction,
-    id: &UserId,
-    flag: users::Column,
-    is_set: bool,
-    at: Timestamp,
-) -> Outcome {
+async fn exists(transaction: Transaction, id: &UserId, flag: users::Column, is_set: bool, at: Timestamp) -> Outcome {
     if is_set {
         return refuse(transaction, AccountError::Exists).await;
     }
@@ -155,11 +149,7 @@ async fn exists(
 }
 
 /// A flag of the user, which nobody else sets for the rest of the transaction; none if there is no such user.
-async fn locked_flag(
-    transaction: &DatabaseTransaction,
-    id: &UserId,
-    flag: users::Column,
-) -> Result<Option<bool>, DbErr> {
+async fn locked_flag(transaction: &Transaction, id: &UserId, flag: users::Column) -> Result<Option<bool>, DbErr> {
     let flag: Option<Option<bool>> = users::Entity::find_by_id(id.as_str())
         .select_only()
         .column(flag)
@@ -170,12 +160,7 @@ async fn locked_flag(
     Ok(flag.map(|flag| flag.unwrap_or(false)))
 }
 
-async fn set_flag(
-    transaction: &DatabaseTransaction,
-    id: &UserId,
-    flag: users::Column,
-    at: Timestamp,
-) -> Result<(), DbErr> {
+async fn set_flag(transaction: &Transaction, id: &UserId, flag: users::Column, at: Timestamp) -> Result<(), DbErr> {
     let set = users::Entity::update_many().col_expr(flag, Expr::value(true));
     touched(set, at).filter(users::Column::Id.eq(id.as_str())).exec(transaction).await?;
     Ok(())
@@ -210,7 +195,7 @@ pub(super) async fn unknown_categories(connection: &impl ConnectionTrait, wanted
 }
 
 pub(super) async fn insert_buyer(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &UserId,
     buyer: &NewBuyer,
     now: TimeDateTime,
@@ -229,7 +214,7 @@ pub(super) async fn insert_buyer(
 }
 
 pub(super) async fn insert_seller(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &UserId,
     seller: &NewSeller,
     slug: String,
@@ -255,7 +240,7 @@ pub(super) async fn insert_seller(
 
 /// The first is the primary one.
 async fn insert_categories(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     seller: i32,
     category_ids: &[i32],
     now: TimeDateTime,

@@ -6,12 +6,11 @@ use markt_domain::credentials::PasswordHash;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserChanges, UserId, UserState, UserVersion};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany};
 
 use super::{load, networks, state};
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::users::{ActiveModel, Column, Entity};
 use crate::time::to_column;
 
@@ -133,11 +132,7 @@ async fn change_and_begin_epoch(
 }
 
 /// A transaction in which the update was applied to this user; none if it applies to no user.
-async fn begin(
-    database: &Database,
-    id: &UserId,
-    update: UpdateMany<Entity>,
-) -> Result<Option<DatabaseTransaction>, DbErr> {
+async fn begin(database: &Database, id: &UserId, update: UpdateMany<Entity>) -> Result<Option<Transaction>, DbErr> {
     let transaction = database.begin().await?;
     let updated = update.filter(Column::Id.eq(id.as_str())).exec(&transaction).await?;
     if updated.rows_affected == 0 {
@@ -147,7 +142,7 @@ async fn begin(
     Ok(Some(transaction))
 }
 
-async fn finish(transaction: DatabaseTransaction, id: &UserId) -> Result<UserState, DbErr> {
+async fn finish(transaction: Transaction, id: &UserId) -> Result<UserState, DbErr> {
     let state = state::count_version(&transaction, id).await?;
     transaction.commit().await?;
     Ok(state)

@@ -5,12 +5,12 @@ use markt_domain::user::{Account, Address, NewUser};
 use sea_orm::prelude::TimeDateTime;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _,
 };
 
 use super::{accounts, equals_without_case, load, networks, slug};
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::{addresses, user_states, users};
 use crate::errors::trying_again;
 use crate::time::to_column;
@@ -83,7 +83,7 @@ async fn refusal(connection: &impl ConnectionTrait, user: &NewUser) -> Result<Op
     Ok(Some(unknown).filter(|unknown| !unknown.is_empty()).map(CreateUserError::UnknownCategories))
 }
 
-async fn insert_user(transaction: &DatabaseTransaction, user: &NewUser) -> Result<(), DbErr> {
+async fn insert_user(transaction: &Transaction, user: &NewUser) -> Result<(), DbErr> {
     let now = to_column(user.created_at);
     let row = users::ActiveModel {
         id: Set(user.id.as_str().to_owned()),
@@ -105,7 +105,7 @@ async fn insert_user(transaction: &DatabaseTransaction, user: &NewUser) -> Resul
 }
 
 async fn insert_address(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &NewUser,
     address: &Address,
     now: TimeDateTime,
@@ -129,7 +129,7 @@ async fn insert_address(
 }
 
 /// The row may be there already, if a user of this id was deleted: its counters must not begin anew then.
-async fn insert_state(transaction: &DatabaseTransaction, user: &NewUser) -> Result<(), DbErr> {
+async fn insert_state(transaction: &Transaction, user: &NewUser) -> Result<(), DbErr> {
     use user_states::{ActiveModel, Column, Entity};
     let row = ActiveModel {
         user_id: Set(user.id.as_str().to_owned()),

@@ -9,12 +9,13 @@ use markt_domain::ports::user_store::KNOWN_NETWORKS;
 use markt_domain::user::UserId;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, JoinType, Order,
-    QueryFilter as _, QuerySelect as _, RelationDef,
+    ActiveValue::Set, ColumnTrait as _, DbErr, EntityTrait as _, JoinType, Order, QueryFilter as _, QuerySelect as _,
+    RelationDef,
 };
 
 use super::equals_without_case;
 use crate::Database;
+use crate::database::Transaction;
 use crate::entities::known_networks::{ActiveModel, Column, Entity};
 use crate::entities::users;
 use crate::time::milliseconds_before;
@@ -46,7 +47,7 @@ pub(super) async fn knows(
 /// Notes the network, and forgets all but the last ones, of which there are none if it was known: most logins come from
 /// where the last one did, and take one statement.
 pub(super) async fn remember(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &UserId,
     network: Network,
     at: Timestamp,

@@ -40,7 +40,7 @@ pub async fn by_tokens(deployment: Deployment) -> Setup {
 }
 
 /// What the system signed its tokens with that the service takes the place of.
-const LEGACY_SECRET: &str = "the old system's secret of forty-odd characters";
+pub const LEGACY_SECRET: &str = "the old system's secret of forty-odd characters";
 
 /// The setup of a server that works by sessions, and accepts its own tokens and those of the old system.
 pub async fn by_either(deployment: Deployment) -> Setup {
