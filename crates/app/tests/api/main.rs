@@ -36,6 +36,7 @@ mod operator_sessions;
 mod outages;
 mod outages_endured;
 mod outages_with_a_log;
+mod outputs;
 mod overload;
 mod password_reset;
 mod passwords;
