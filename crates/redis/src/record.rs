@@ -137,11 +137,13 @@ pub(crate) fn alias(
 /// Reads what stands under the key of the session with this id. What has to be kept of the text is copied, and nothing
 /// else.
 pub(crate) fn parse(id: &SessionId, json: &[u8]) -> Result<Found, serde_json::Error> {
-    let session: Result<Record<'_>, _> = serde_json::from_slice(json);
+    // Looked at as text once: of bytes, serde_json would look at each string's by itself.
+    let json = str::from_utf8(json).map_err(de::Error::custom)?;
+    let session: Result<Record<'_>, _> = serde_json::from_str(json);
     let (its_id, found) = match session {
         Ok(record) => (record.session_id, Found::Session(record.into_stored())),
         // Sessions are what is there nearly always, so that they are tried first.
-        Err(error) => match serde_json::from_slice::<Alias<'_>>(json) {
+        Err(error) => match serde_json::from_str::<Alias<'_>>(json) {
             Ok(Alias { session_id, rotated_to: to, honoured_until, .. }) => {
                 (session_id, Found::Rotated { to, honoured_until })
             }
