@@ -16,7 +16,7 @@ import { ApiError, errorBody, Unreachable } from './errors.js';
 import { fetchSend } from './fetch.js';
 import { type Pass, type SessionEnd, SessionKeeper, type SessionState } from './keeper.js';
 import { RecordStore } from './record.js';
-import { DEFAULT_RETRY, machine, type RetryPolicy, retryDelay, type Surroundings } from './retry.js';
+import { DEFAULT_RETRY, isRepeatable, machine, type RetryPolicy, retryDelay, type Surroundings } from './retry.js';
 import type { KeyValueStorage } from './storage.js';
 import type { Send, WireRequest, WireResponse } from './wire.js';
 
@@ -241,13 +241,7 @@ export class SessionClient {
   async #call<M extends Method, P extends Path<M>>(
     method: M,
     path: P,
-    {
-      body,
-      id = '',
-      query = '',
-      headers = {},
-      repeatable = method === 'get' || method === 'delete',
-    }: CallOptions<M, P> = {},
+    { body, id = '', query = '', headers = {}, repeatable = isRepeatable(method) }: CallOptions<M, P> = {},
   ): Promise<{ answer: Answer<M, P>; pass: Pass }> {
     const url = this.#serviceUrl + path.replace('{id}', encodeURIComponent(id)) + query;
     for (let attempts = 1; ; attempts += 1) {

@@ -45,3 +45,8 @@ export function retryDelay(
   const backoff = Math.min(policy.maxDelay, policy.baseDelay * 2 ** (refused.attempts - 1));
   return Math.max(asked, backoff / 2) + (backoff / 2) * random();
 }
+
+/** Whether a request of this method does the same if it is sent twice (RFC 9110, 9.2.2). */
+export function isRepeatable(method: string): boolean {
+  return ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'].includes(method.toUpperCase());
+}
