@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::cargo::{self, ALL, Failure};
+use crate::cargo::{self, Failure};
+use crate::programs;
 
 /// Where all of it is.
 const FOLDER: &str = "docs/operations/monitoring";
@@ -30,7 +31,7 @@ const VARIABLES: [(&str, &str); 3] = [("$__rate_interval", "5m"), ("$__interval"
 pub(crate) fn run() -> Result<(), Failure> {
     let folder = cargo::root().join(FOLDER);
     let read = |name: &str| read(&folder.join(name));
-    ensure_promtool()?;
+    programs::ensure("promtool", PACKAGE)?;
     promtool(&["check", "config"], &folder.join("prometheus.yml"))?;
     promtool(&["test", "rules"], &folder.join("alerts-test.yml"))?;
     let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")?)?;
@@ -52,17 +53,6 @@ pub(crate) fn run() -> Result<(), Failure> {
 
 fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()).into())
-}
-
-/// Installs promtool, where it is missing and can be.
-fn ensure_promtool() -> Result<(), Failure> {
-    let mut asked = Command::new("promtool");
-    asked.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-    if asked.status().is_ok_and(|status| status.success()) {
-        return Ok(());
-    }
-    cargo::run(cargo::cargo().args(["build", "--bin", "with-stores"]).args(ALL))?;
-    cargo::run(Command::new(cargo::built("with-stores")?).args(["--install", PACKAGE]))
 }
 
 fn promtool(command: &[&str], file: &Path) -> Result<(), Failure> {

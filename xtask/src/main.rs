@@ -6,7 +6,9 @@ mod bench;
 mod cargo;
 mod ci;
 mod dev;
+mod e2e;
 mod loadtest;
+mod programs;
 mod test;
 mod wiring;
 
@@ -25,7 +27,8 @@ cargo xtask bench [ARGS…]  measures the release build against plain servers, a
                            ARGS are `--quick` and `--json FILE`
 cargo xtask loadtest …     has users in any number use the service, or compares sessions with tokens; without
                            arguments, it says how
-cargo xtask ci             all that CI checks: formatting, arrows, alerts, clippy, docs, test, loadtest
+cargo xtask e2e            checks the clients in TypeScript, and drives them and the service by a real browser
+cargo xtask ci             all that CI checks: formatting, arrows, alerts, clippy, docs, test, loadtest, e2e
 cargo xtask help           this
 ";
 
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Some("loadtest") => loadtest::run(&rest),
         Some("test") => test::run(&rest),
         Some("alerts") if rest.is_empty() => alerts::run(),
+        Some("e2e") if rest.is_empty() => e2e::run(),
         Some("arrows") if rest.is_empty() => arrows::run(),
         Some("ci") if rest.is_empty() => ci::run(),
         Some("help" | "--help" | "-h") => {
