@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::cargo::{self, ALL, Failure};
-use crate::{alerts, arrows, loadtest, test};
+use crate::{alerts, arrows, e2e, loadtest, test};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
 /// The quick ones first.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("formatting", formatting),
     ("arrows", arrows::run),
     ("alerts", alerts::run),
@@ -16,6 +16,7 @@ const STEPS: [Step; 7] = [
     ("docs", docs),
     ("test", || test::run(&[])),
     ("loadtest", loadtest::check),
+    ("e2e", e2e::run),
 ];
 
 pub(crate) fn run() -> Result<(), Failure> {
