@@ -12,7 +12,7 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['{core,axios,angular,examples/*}/test/**/*.test.ts'],
+    include: ['{core,axios,angular,testing,examples/*}/test/**/*.test.ts'],
     setupFiles: [here('examples/expo/test/setup.ts')],
     testTimeout: 30_000,
     hookTimeout: 60_000,

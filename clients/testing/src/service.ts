@@ -67,8 +67,13 @@ export class Service {
   }
 
   /** Runs another of its commands, on the same configuration. */
-  async command(...args: string[]): Promise<Said> {
-    const options = { cwd: this.#folder, env: this.#keys };
+  command(...args: string[]): Promise<Said> {
+    return this.commandWith(this.#keys, ...args);
+  }
+
+  /** Runs one of its commands, on this configuration alone. */
+  async commandWith(keys: Keys, ...args: string[]): Promise<Said> {
+    const options = { cwd: this.#folder, env: keys };
     try {
       return { code: 0, out: (await promisify(execFile)(program(), args, options)).stdout };
     } catch (error) {
