@@ -22,8 +22,11 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
 fn with_stores() -> Result<Command, Failure> {
     let cargo = cargo::cargo();
     let mut command = Command::new(cargo::built("with-stores")?);
-    // A test restarts servers behind it.
-    command.args(["--program", "haproxy", "--"]).arg(cargo.get_program()).current_dir(cargo::root());
+    // What tests put in front of servers.
+    for program in ["haproxy", "nginx", "caddy"] {
+        command.args(["--program", program]);
+    }
+    command.arg("--").arg(cargo.get_program()).current_dir(cargo::root());
     for (name, value) in cargo.get_envs() {
         match value {
             Some(value) => command.env(name, value),

@@ -15,6 +15,7 @@ pub mod collector;
 pub mod contracts;
 pub mod entropy;
 pub mod fixtures;
+pub mod gateway;
 pub mod haproxy;
 pub mod programs;
 pub mod smtp;

@@ -19,6 +19,7 @@ mod email_verification;
 mod endings;
 mod errors;
 mod forward_auth;
+mod gateways;
 mod health;
 mod idle_and_absolute_timeouts;
 mod life_cycle_log;

@@ -1,5 +1,5 @@
-//! `with-stores [--program NAME] -- COMMAND ARGS…` runs a command with a real Redis and a real PostgreSQL, and ends both
-//! afterwards. A program that the command runs besides is installed, if it is missing and can be. `with-stores --install
+//! `with-stores [--program NAME]… -- COMMAND ARGS…` runs a command with a real Redis and a real PostgreSQL, and ends both
+//! afterwards. Programs that the command runs besides are installed, if they are missing and can be. `with-stores --install
 //! NAME` does that alone.
 //!
 //! The command finds the stores in `TEST_REDIS_URL` and `TEST_DATABASE_URL`. A store that can't be had fails the run:
@@ -35,16 +35,15 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 async fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let result = match arguments.as_slice() {
-        [dashes, command @ ..] if dashes == "--" && !command.is_empty() => run(None, command).await,
-        [option, program, dashes, command @ ..] if option == "--program" && dashes == "--" && !command.is_empty() => {
-            run(program.to_str(), command).await
-        }
         [option, program] if option == "--install" => provide::ensure_program(&program.to_string_lossy()).map(|()| 0),
         [option, name] if option == docker::REAP => docker::reap(&name.to_string_lossy()).await.map(|()| 0),
-        _ => {
-            eprintln!("usage: with-stores [--program NAME] -- COMMAND ARGS…\n       with-stores --install NAME");
-            return ExitCode::from(WRONG_USAGE);
-        }
+        arguments => match parse(arguments) {
+            Some((programs, command)) => run(&programs, command).await,
+            None => {
+                eprintln!("usage: with-stores [--program NAME]… -- COMMAND ARGS…\n       with-stores --install NAME");
+                return ExitCode::from(WRONG_USAGE);
+            }
+        },
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -55,9 +54,22 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(program: Option<&str>, command: &[OsString]) -> Result<u8, Error> {
+/// The programs that the command needs besides, and the command.
+fn parse(mut arguments: &[OsString]) -> Option<(Vec<String>, &[OsString])> {
+    let mut programs = Vec::new();
+    while let [option, program, rest @ ..] = arguments
+        && option == "--program"
+    {
+        programs.push(program.to_string_lossy().into_owned());
+        arguments = rest;
+    }
+    let [dashes, command @ ..] = arguments else { return None };
+    (dashes == "--" && !command.is_empty()).then_some((programs, command))
+}
+
+async fn run(programs: &[String], command: &[OsString]) -> Result<u8, Error> {
     let mut interrupts = Interrupts::watch()?;
-    program.map(provide::ensure_program).transpose()?;
+    programs.iter().try_for_each(|program| provide::ensure_program(program))?;
     let stores = tokio::select! {
         stores = provide::stores() => stores?,
         signal = interrupts.next() => return Ok(signal.exit_code()),
