@@ -30,6 +30,7 @@ pub use code_store::SeaOrmCodeStore;
 pub use database::{ConnectError, Database};
 pub use facts::{ConnectionFacts, DatabaseFacts};
 pub use invalidations::SqliteInvalidations;
+pub use migrations::adoption::{AdoptionFacts, HashFacts, TableFacts, UserFacts};
 pub use migrations::{MigrateError, migrate, pending_migrations};
 pub use rate_limiter::SeaOrmRateLimiter;
 pub use session_store::{SeaOrmSessionDirectory, SeaOrmSessionStore};

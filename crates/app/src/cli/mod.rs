@@ -1,11 +1,14 @@
 //! The command line.
 
+mod adopt;
 mod config;
 mod doctor;
 mod output;
 mod serve;
 mod sessions;
 mod users;
+
+pub(crate) use output::counted;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +53,10 @@ enum Command {
     },
     /// Brings the database's schema up to date.
     Migrate,
+    /// Looks whether a Markt application's database can be taken over.
+    ///
+    /// Ends with 0 if it can, with 1 if something stands in the way.
+    Adopt(adopt::AdoptOptions),
     /// Lists, shows, counts and revokes sessions.
     Sessions {
         #[command(subcommand)]
@@ -99,6 +106,9 @@ pub fn main() -> ExitCode {
     if let Some(Command::Doctor(options)) = &cli.command {
         return doctor::run(options, &Sources::from_process(cli.settings.config, cli.settings.set));
     }
+    if let Some(Command::Adopt(options)) = &cli.command {
+        return adopt::run(options, &Sources::from_process(cli.settings.config, cli.settings.set));
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -138,8 +148,8 @@ fn run(cli: Cli) -> Outcome {
             runtime()?.block_on(users::run(command, &config, &surroundings()))
         }
         Command::Config { json } => config::print(&config, json),
-        // Done already, since they do without a configuration that is right.
-        Command::Openapi | Command::Doctor(_) => Ok(()),
+        // Done already: they end with codes of their own, or do without a configuration that is right.
+        Command::Adopt(_) | Command::Doctor(_) | Command::Openapi => Ok(()),
     }
 }
 

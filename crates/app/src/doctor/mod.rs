@@ -5,6 +5,7 @@
 //! browsers do with the cookie for the pages of one origin.
 
 mod accounts;
+pub mod adoption;
 mod cookie;
 mod cors;
 mod database;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 pub use markt_mail::{MailFacts, MailTrouble};
 pub use markt_redis::RedisFacts;
-pub use markt_seaorm::{ConnectionFacts, DatabaseFacts};
+pub use markt_seaorm::{AdoptionFacts, ConnectError, ConnectionFacts, DatabaseFacts, TableFacts, UserFacts};
 
 use super::{Surroundings, redis_options, token_signer};
 use crate::cli::chain;
@@ -46,7 +46,6 @@ pub(crate) async fn redis(
 
 /// What the database is like.
 pub(crate) async fn database(url: &SecretUrl, surroundings: &Surroundings) -> Result<DatabaseFacts, StoreTrouble> {
-    use markt_seaorm::ConnectError;
     /// Of PostgreSQL's class 28, "invalid authorization specification".
     const REFUSED: &str = "(code 28";
     let gathered = DatabaseFacts::gather(url.expose(), surroundings.clock.as_ref());
@@ -54,6 +53,11 @@ pub(crate) async fn database(url: &SecretUrl, surroundings: &Surroundings) -> Re
         ConnectError::Unreachable(text) => trouble(text.contains(REFUSED), text),
         error => trouble(false, chain(&error)),
     })
+}
+
+/// What the database holds that is to be taken over.
+pub(crate) async fn adoption(url: &SecretUrl) -> Result<AdoptionFacts, ConnectError> {
+    AdoptionFacts::gather(url.expose()).await
 }
 
 /// What the mail server is like.

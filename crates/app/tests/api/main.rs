@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
 
 mod accounts;
+mod adopting_a_database;
 mod answer;
 mod binding;
 mod changing_passwords;

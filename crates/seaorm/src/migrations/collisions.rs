@@ -14,6 +14,14 @@ pub(super) struct Collision {
     users: Vec<(String, String)>,
 }
 
+impl Collision {
+    /// `email: Ann@example.com (USR_1), ann@example.com (USR_2)`
+    pub(super) fn describe(&self) -> String {
+        let named: Vec<_> = self.users.iter().map(|(id, original)| format!("{original} ({id})")).collect();
+        format!("{}: {}", self.column, named.join(", "))
+    }
+}
+
 /// The first groups of users whose values differ in case only, or not at all.
 pub(super) async fn find(connection: &impl ConnectionTrait, column: &'static str) -> Result<Vec<Collision>, DbErr> {
     let sql = format!(
@@ -40,10 +48,9 @@ pub(super) fn explain(collisions: &[Collision]) -> String {
         "some users' e-mail addresses or usernames differ in case only, but are the same to this service. Nothing was \
          changed. Give all but one user of each group another one, or merge the accounts, then migrate again:",
     );
-    for Collision { column, users } in collisions {
-        let named: Vec<_> = users.iter().map(|(id, original)| format!("{original} ({id})")).collect();
+    for collision in collisions {
         // Writing to a string doesn't fail.
-        let _ = write!(text, "\n  {column}: {}", named.join(", "));
+        let _ = write!(text, "\n  {}", collision.describe());
     }
     let _ = write!(text, "\nAt most {SHOWN} groups of a kind are listed.");
     text

@@ -31,7 +31,7 @@ impl MigrationTrait for Migration {
 }
 
 /// The tables in the order in which they refer to each other, and the columns that this service reads or writes.
-const USED: [(&str, &[&str]); 6] = [
+pub(super) const USED: [(&str, &[&str]); 6] = [
     (
         "users",
         &[

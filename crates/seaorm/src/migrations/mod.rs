@@ -1,5 +1,6 @@
 //! The database's schema, and how it comes about.
 
+pub(crate) mod adoption;
 mod collisions;
 mod m20260101_000001_markt_tables;
 mod m20260101_000002_auth_tables;
