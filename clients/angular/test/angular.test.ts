@@ -106,6 +106,14 @@ test('whoever is thrown out is led to the login once, by whichever of ten reques
   expect(auth.end()).toBeUndefined();
 });
 
+test("a refusal of the app's own request alone ends the session", async () => {
+  const { auth, http } = await loaded();
+  await auth.logIn(BUYER);
+  await (await otherBrowser()).logOutOthers();
+  await expect(firstValueFrom(http.get(`${service.url}/api/v1/users/profile`))).rejects.toMatchObject({ status: 401 });
+  expect(auth.end()).toMatchObject({ reason: 'revoked' });
+});
+
 test('a page that is only looked at notices that it was thrown out', async () => {
   const { auth, navigate } = await loaded({ checkEvery: 50 });
   await auth.logIn(BUYER);

@@ -68,6 +68,15 @@ test.each([
   expect(thrownOut.session.state.status).toBe('logged-out');
 });
 
+test("a refusal of the app's own request alone ends the session", async () => {
+  const { session, http, ends } = app();
+  await session.login(BUYER);
+  const id = (await session.validate())?.id ?? '';
+  expect((await service.command('sessions', 'revoke', id)).code).toBe(0);
+  await expect(http.get('/users/profile')).rejects.toMatchObject({ response: { status: 401 } });
+  expect(ends).toMatchObject([{ reason: 'revoked' }]);
+});
+
 test('while the store is away requests are sent again, and the session is kept', async () => {
   const { session, http, ends } = app();
   await session.login(BUYER);

@@ -48,12 +48,15 @@ test('a backend knows who calls, by the cookie and by the bearer', async () => {
   }
 });
 
-test('who is not logged in is refused, and so is a session in other hands', async () => {
+test('who is not logged in is refused', async () => {
   expect((await fetch(backendUrl)).status).toBe(401);
-  const secret = await secretOf({
-    'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
-  });
-  expect((await fetch(backendUrl, { headers: { Authorization: `Bearer ${secret}` } })).status).toBe(401);
+});
+
+test('a session is known in the browser that it began in, and refused in other hands', async () => {
+  const browser = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' };
+  const bearer = { Authorization: `Bearer ${await secretOf(browser)}` };
+  expect((await fetch(backendUrl, { headers: { ...bearer, ...browser } })).status).toBe(200);
+  expect((await fetch(backendUrl, { headers: bearer })).status).toBe(401);
 });
 
 test("the browser's cookie is kept alive by the backend", async () => {
