@@ -13,24 +13,31 @@ declare module 'axios' {
 /** How long an answer may take, in milliseconds: a little longer than the service allows itself. */
 const TIMEOUT = 15_000;
 
-export type AxiosSessionOptions = Omit<SessionOptions, 'send'> &
-  SessionOptions & {
-    /** Where else the session is to go: the app's own API behind the same login. Without paths, or with. */
-    alsoFor?: readonly string[];
-    /** What all requests have in common, such as an adapter. */
-    axios?: CreateAxiosDefaults;
-  };
+type WithoutSend<Options> = Options extends unknown ? Omit<Options, 'send'> : never;
 
-/** A session, and an axios instance whose requests carry it. Its `baseURL` is the service's API. */
+/** What a session needs of the app, but for what sends: that is axios. */
+export type AxiosSessionOptions = WithoutSend<SessionOptions> & {
+  /** Where else the session is to go: the app's own API behind the same login. Without paths, or with. */
+  alsoFor?: readonly string[];
+  /** What all requests have in common, such as an adapter. */
+  axios?: CreateAxiosDefaults;
+};
+
+/** A session, and an axios instance whose requests carry it and whose `baseURL` is the service's API. */
 export interface AxiosSession {
   session: SessionClient;
   http: AxiosInstance;
 }
 
+/** Makes both. */
 export function createSession(options: AxiosSessionOptions): AxiosSession {
   const { alsoFor = [], axios: defaults = {}, ...rest } = options;
   const session = new SessionClient({ ...rest, send: axiosSend(axios.create({ timeout: TIMEOUT, ...defaults })) });
-  const http = axios.create({ baseURL: `${options.serviceUrl}/api/v1`, timeout: TIMEOUT, ...defaults });
+  const http = axios.create({
+    baseURL: `${options.serviceUrl.replace(/\/+$/, '')}/api/v1`,
+    timeout: TIMEOUT,
+    ...defaults,
+  });
   attachSession(http, session, alsoFor);
   return { session, http };
 }
