@@ -10,6 +10,7 @@ use markt_domain::ports::authenticator::Authenticator;
 use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::device_recognizer::DeviceRecognizer;
+use markt_domain::ports::foreign_sessions::ForeignSessions;
 use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::{Rate, RateLimiter};
@@ -19,6 +20,7 @@ use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
 use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::SessionPolicy;
+use markt_domain::use_cases::adopt_session::AdoptSession;
 use markt_domain::use_cases::authenticate::by_either::ByEither;
 use markt_domain::use_cases::authenticate::by_session::BySession;
 use markt_domain::use_cases::authenticate::by_token::{ByToken, TokenPolicy};
@@ -73,14 +75,16 @@ pub struct Parts {
     pub token_uses: Option<Arc<dyn TokenUses>>,
     /// Where it is remembered which tokens were exchanged for sessions.
     pub spent: Arc<dyn SpentTokens>,
+    /// The sessions of the system before, if they are to be taken over.
+    pub foreign: Option<Arc<dyn ForeignSessions>>,
 }
 
 /// Puts the use cases together.
 #[must_use]
 pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> UseCases {
     let Surroundings { clock, entropy } = surroundings.clone();
-    let Parts { users, sessions, codes, limiter, hasher, audit, mailer, devices, signer, legacy, token_uses, spent } =
-        parts;
+    let Parts { users, sessions, codes, limiter, hasher, audit, mailer, devices, .. } = parts;
+    let Parts { signer, legacy, token_uses, spent, foreign, .. } = parts;
     let policy = session_policy(config);
     let accounts = Arc::new(accounts(&config.session, Arc::clone(&users), Arc::clone(&clock)));
     let by_token = signer.map(|signer| {
@@ -125,6 +129,18 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         entropy: Arc::clone(&entropy),
         policy,
         audit: Arc::clone(&audit),
+    });
+    let adopt_session = foreign.map(|foreign| {
+        Arc::new(AdoptSession {
+            foreign,
+            spent: Arc::clone(&spent),
+            users: Arc::clone(&users),
+            sessions: Arc::clone(&sessions),
+            issue: Arc::clone(&issue),
+            clock: Arc::clone(&clock),
+            audit: Arc::clone(&audit),
+            is_strict: is_strict(&config.session),
+        })
     });
     let exchange_token = by_token.filter(|_| config.auth.mode == AuthMode::Dual).map(|tokens| {
         Arc::new(ExchangeToken {
@@ -178,6 +194,7 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         audit: Arc::clone(&audit),
     });
     UseCases {
+        adopt_session,
         audit: Arc::clone(&audit),
         authenticator: Arc::clone(&authenticator),
         change_password: Arc::new(ChangePassword {
@@ -296,6 +313,14 @@ fn binding(config: &config::Session, devices: Arc<dyn DeviceRecognizer>) -> Bind
         },
         devices,
     }
+}
+
+/// Whether sessions are for the very client alone that they began at, and end with any other: Flask-Login's protection
+/// `strong`.
+fn is_strict(config: &config::Session) -> bool {
+    config.binding_user_agent == UserAgentBinding::Exact
+        && config.binding_ip == IpBinding::Exact
+        && config.binding_on_mismatch == MismatchReaction::Revoke
 }
 
 fn limits(config: &config::Limits) -> Limits {

@@ -80,6 +80,9 @@ impl Counts {
             AuditEvent::TokenExchanged => {
                 started_by("exchange");
             }
+            AuditEvent::SessionAdopted => {
+                started_by("adoption");
+            }
             AuditEvent::LimitReached => {
                 let limit = record.reason.clone().unwrap_or_default();
                 self.refusals.get_or_create(&Limit { limit }).inc();

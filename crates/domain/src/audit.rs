@@ -39,6 +39,8 @@ pub enum AuditEvent {
     TokenExchanged,
     /// A token was not exchanged.
     ExchangeFailed,
+    /// A session of the system before was taken over.
+    SessionAdopted,
     /// A refresh token was not accepted.
     RefreshFailed,
     /// A refresh token came again after it was replaced, and its session was ended.
@@ -59,7 +61,7 @@ pub enum AuditEvent {
 
 impl AuditEvent {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Registered,
         Self::LoginSucceeded,
         Self::LoginFailed,
@@ -74,6 +76,7 @@ impl AuditEvent {
         Self::RoleSwitched,
         Self::TokenExchanged,
         Self::ExchangeFailed,
+        Self::SessionAdopted,
         Self::RefreshFailed,
         Self::RefreshTokenReused,
         Self::PasswordChanged,
@@ -102,6 +105,7 @@ impl AuditEvent {
             Self::RoleSwitched => "role_switched",
             Self::TokenExchanged => "token_exchanged",
             Self::ExchangeFailed => "exchange_failed",
+            Self::SessionAdopted => "session_adopted",
             Self::RefreshFailed => "refresh_failed",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::PasswordChanged => "password_changed",

@@ -35,14 +35,19 @@ pub struct MalformedSecret;
 impl SessionSecret {
     /// Draws a new secret.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        let (mut bits, mut characters) = (Zeroizing::new([0_u8; 32]), Zeroizing::new([0; SECRET_LENGTH]));
-        // 256 bits are so many characters; what isn't drawn never leaves this.
-        loop {
-            entropy.fill(bits.as_mut());
-            if URL_SAFE_NO_PAD.encode_slice(*bits, characters.as_mut()) == Ok(SECRET_LENGTH) {
-                return Self(characters);
-            }
-        }
+        let mut bits = Zeroizing::new([0_u8; 32]);
+        entropy.fill(bits.as_mut());
+        Self::from_bits(&bits)
+    }
+
+    /// The secret of these bits, which nobody may be able to guess.
+    #[must_use]
+    pub fn from_bits(bits: &[u8; 32]) -> Self {
+        let mut characters = Zeroizing::new([0; SECRET_LENGTH]);
+        // 256 bits are so many characters.
+        let written = URL_SAFE_NO_PAD.encode_slice(bits, characters.as_mut());
+        debug_assert_eq!(written, Ok(SECRET_LENGTH));
+        Self(characters)
     }
 
     /// Takes a secret that a client presents.

@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `session:<id>` | string | the session as JSON (`record.rs`) | the session ends |
 //! | `session:<old id>` | string | JSON that leads from an id that was rotated away to its successor | that isn't honoured any more |
+//! | `session:<id of Flask-Session>` | string | a session of the system before, where those are taken over; not ours (`foreign_records.rs`) | that system says |
 //! | `ended:<first 16 digits of the id>` | string | while the session lives, its end in milliseconds since 1970 by the service's clock; once it was ended, how | [`ConnectOptions::endings_kept`] after its end |
 //! | `user-sessions:<user id>` | sorted set | the ids of the user's sessions, each with its end in milliseconds since 1970 | the last of them ends |
 //! | `user-state:<user id>` | hash | `epoch` and `version`: the latest that this Redis was told of | [`ConnectOptions::user_states_kept`] after it was last told |

@@ -23,6 +23,7 @@ mod commands;
 mod connection;
 mod errors;
 mod facts;
+mod foreign_records;
 pub mod keys;
 mod probe;
 mod rate_limiter;
@@ -46,6 +47,7 @@ pub use crate::code_store::RedisCodeStore;
 pub use crate::connection::ConnectOptions;
 pub use crate::errors::ConnectError;
 pub use crate::facts::RedisFacts;
+pub use crate::foreign_records::RedisForeignRecords;
 pub use crate::rate_limiter::RedisRateLimiter;
 pub use crate::session_directory::RedisSessionDirectory;
 pub use crate::session_store::RedisSessionStore;
@@ -132,6 +134,12 @@ impl RedisStores {
     #[must_use]
     pub fn limits(&self) -> RedisRateLimiter {
         RedisRateLimiter::new(self.connections.clone())
+    }
+
+    /// The sessions that the system before keeps in this Redis.
+    #[must_use]
+    pub fn foreign_records(&self) -> RedisForeignRecords {
+        RedisForeignRecords::new(self.connections.clone())
     }
 
     /// Asks Redis for a sign of life.

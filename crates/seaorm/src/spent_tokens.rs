@@ -6,7 +6,7 @@ use markt_domain::digest::Digest;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::spent_tokens::SpentTokens;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait as _, TryInsertResult};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait as _, PaginatorTrait as _, TryInsertResult};
 
 use crate::Database;
 use crate::entities::spent_tokens::{ActiveModel, Column, Entity};
@@ -46,5 +46,10 @@ impl SeaOrmSpentTokens {
 impl SpentTokens for SeaOrmSpentTokens {
     async fn spend(&self, token: &Digest, expires_at: Timestamp) -> Result<bool, StoreError> {
         self.database.bounded("spend token", self.insert(token, expires_at)).await
+    }
+
+    async fn is_spent(&self, token: &Digest) -> Result<bool, StoreError> {
+        let rows = Entity::find_by_id(token.as_bytes().to_vec()).count(self.database.reader());
+        Ok(self.database.bounded("look for spent token", rows).await? > 0)
     }
 }

@@ -8,6 +8,9 @@ use super::{Config, ConfigError, ConfigErrors, JwtIssuer, MAX_USER_CACHE_TTL};
 /// The shortest secret for HS256 (RFC 7518, section 3.2), in bytes.
 pub const MIN_SECRET: usize = 32;
 
+/// The shortest secret key of the system before, in bytes: what nobody guesses. The default of its example is shorter.
+const MIN_FLASK_KEY: usize = 16;
+
 /// Checks a configuration as a whole.
 pub(super) fn check(config: &Config, errors: &mut ConfigErrors) {
     check_urls(config, errors);
@@ -15,6 +18,7 @@ pub(super) fn check(config: &Config, errors: &mut ConfigErrors) {
     check_cookie(config, errors);
     check_mode(config, errors);
     check_mail(config, errors);
+    check_adoption(config, errors);
     if config.env == Environment::Production {
         check_production(config, errors);
     }
@@ -66,8 +70,7 @@ fn check_session(config: &Config, errors: &mut ConfigErrors) {
 
 fn check_cookie(config: &Config, errors: &mut ConfigErrors) {
     let cookie = &config.cookie;
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if cookie.name.is_empty() || !cookie.name.bytes().all(token) {
+    if !is_cookie_name(&cookie.name) {
         let text = format!(
             "cookie.name = {:?}: must be a token of RFC 6265: letters, digits and !#$%&'*+-.^_`|~",
             cookie.name
@@ -169,6 +172,37 @@ fn check_signing(config: &Config, errors: &mut ConfigErrors) {
     );
 }
 
+fn check_adoption(config: &Config, errors: &mut ConfigErrors) {
+    let adopt = &config.adopt;
+    if !adopt.flask_session {
+        return;
+    }
+    errors.refuse_if(
+        adopt.flask_secret_key.as_ref().is_none_or(|key| key.expose().is_empty()),
+        "adopt-key-missing",
+        "adopt.flask_secret_key",
+        "adopt.flask_secret_key: must be set where adopt.flask_session is: the old system's SECRET_KEY",
+    );
+    errors.refuse_if(
+        config.auth.mode == AuthMode::Jwt,
+        "adopt-without-sessions",
+        "adopt.flask_session",
+        "adopt.flask_session = \"true\": needs auth.mode = \"session\" or \"dual\", since sessions are what is handed out",
+    );
+    errors.refuse_if(
+        adopt.flask_cookie.as_ref().is_some_and(|name| !is_cookie_name(name)),
+        "cookie-name-malformed",
+        "adopt.flask_cookie",
+        "adopt.flask_cookie: must be a token of RFC 6265: letters, digits and !#$%&'*+-.^_`|~",
+    );
+}
+
+/// Whether a cookie can have this name (RFC 6265, section 4.1.1).
+fn is_cookie_name(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(token)
+}
+
 fn check_mail(config: &Config, errors: &mut ConfigErrors) {
     let mail = &config.mail;
     errors.refuse_if(
@@ -213,6 +247,14 @@ fn check_production(config: &Config, errors: &mut ConfigErrors) {
         "mail.transport",
         "mail.transport = \"file\": must be smtp in production, or nobody gets the codes",
     );
+    let weak = config.adopt.flask_secret_key.as_ref().is_some_and(|key| key.expose().len() < MIN_FLASK_KEY);
+    if config.adopt.flask_session && weak {
+        let text = format!(
+            "adopt.flask_secret_key: must be at least {MIN_FLASK_KEY} bytes in production: whoever guesses it makes \
+             themselves anybody's session. Give the old system a longer SECRET_KEY first"
+        );
+        errors.refuse("adopt-key-short", "adopt.flask_secret_key", text);
+    }
     for (key, issuer) in [("jwt.secret", &config.jwt.own), ("jwt.legacy.secret", &config.jwt.legacy)] {
         let short = issuer.secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET);
         if short && issuer.algorithm.is_none_or(|algorithm| algorithm == JwtAlgorithm::Hs256 || key == "jwt.secret") {

@@ -59,6 +59,8 @@ pub struct Config {
     pub jwt: Jwt,
     /// `mail.*`
     pub mail: Mail,
+    /// `adopt.*`
+    pub adopt: Adopt,
     /// `audit.retention`: how long it is kept in the database what happened
     pub audit_retention: Duration,
     /// `telemetry.*`
@@ -212,6 +214,19 @@ pub struct Mail {
     pub from: String,
 }
 
+/// What is taken over of the system before.
+#[derive(Clone, Debug)]
+pub struct Adopt {
+    /// `adopt.flask_session`
+    pub flask_session: bool,
+    /// `adopt.flask_secret_key`
+    pub flask_secret_key: Option<Secret>,
+    /// `adopt.flask_cookie`; the name of this service's own cookie without it.
+    pub flask_cookie: Option<String>,
+    /// `adopt.flask_lifetime`; `session.idle_timeout` without it.
+    pub flask_lifetime: Option<Duration>,
+}
+
 /// Logs and traces.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
@@ -296,6 +311,12 @@ impl Config {
                 dir: s.read("mail.dir", PathBuf::from("data/outbox")),
                 smtp_url: s.read_optional("mail.smtp_url"),
                 from: s.read("mail.from", "Markt <no-reply@markt.localhost>".to_owned()),
+            },
+            adopt: Adopt {
+                flask_session: s.read("adopt.flask_session", false),
+                flask_secret_key: s.read_optional("adopt.flask_secret_key"),
+                flask_cookie: s.read_optional("adopt.flask_cookie"),
+                flask_lifetime: s.read_optional("adopt.flask_lifetime"),
             },
             audit_retention: s.read("audit.retention", 90 * DAY),
             telemetry: Telemetry {

@@ -8,7 +8,8 @@ use super::settings::{ConfigError, ConfigErrors, Origin, Setting, Settings};
 const DEFAULT_FILE: &str = "markt-auth.toml";
 
 /// The keys whose values may stand in a file of their own, named by the same key with `_file` (`_FILE`) behind it.
-const SECRET_KEYS: [&str; 5] = ["database_url", "redis_url", "jwt.secret", "jwt.legacy.secret", "mail.smtp_url"];
+const SECRET_KEYS: [&str; 6] =
+    ["adopt.flask_secret_key", "database_url", "redis_url", "jwt.secret", "jwt.legacy.secret", "mail.smtp_url"];
 
 /// Where the configuration is read from.
 #[derive(Clone, Debug, Default)]

@@ -2,10 +2,11 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use markt_domain::ports::authenticator::{self, Activity, Credentials};
+use markt_domain::ports::authenticator::{self, Activity, AuthenticateError, Credentials};
 use markt_domain::tokens::Token;
 
 use super::App;
+use super::adoption::adopt;
 use super::client::client;
 use super::credentials::{Presented, presented};
 use super::error::ApiError;
@@ -36,6 +37,13 @@ impl Authenticated {
             }
             None => {
                 let found = app.authenticator.authenticate(&presented, &client, activity).await;
+                if matches!(found, Err(AuthenticateError::NotAuthenticated))
+                    && app.adopt_session.is_some()
+                    && let Some(caller) = Box::pin(adopt(parts, app, &client, activity)).await?
+                {
+                    app.metrics.authentications.asked(true, &Ok(caller.clone()));
+                    return Ok(Self(caller));
+                }
                 app.metrics.authentications.asked(!(secrets.is_empty() && tokens.is_empty()), &found);
                 found?
             }

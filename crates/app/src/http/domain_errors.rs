@@ -5,6 +5,7 @@ use markt_domain::ports::password_hasher::HashingError;
 use markt_domain::ports::user_store::AccountError;
 use markt_domain::ports::{StoreError, StoreErrorKind};
 use markt_domain::role::Role;
+use markt_domain::use_cases::adopt_session::AdoptError;
 use markt_domain::use_cases::confirm_password::PasswordError;
 use markt_domain::use_cases::devices::RevokeError;
 use markt_domain::use_cases::exchange_token::ExchangeError;
@@ -135,6 +136,15 @@ impl From<ExchangeError> for ApiError {
             ExchangeError::Ambiguous => Self::new(ErrorType::AmbiguousCredentials),
             ExchangeError::Invalid(reason) => Self::new(ErrorType::InvalidToken).caused_by(reason),
             ExchangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AdoptError> for ApiError {
+    fn from(error: AdoptError) -> Self {
+        match error {
+            AdoptError::Ambiguous => Self::new(ErrorType::AmbiguousCredentials),
+            AdoptError::Store(error) => error.into(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`service`] has what is around the routes.
 
+mod adoption;
 mod authenticated;
 mod body;
 mod client;
@@ -35,6 +36,7 @@ use ipnet::IpNet;
 use markt_domain::ports::audit_log::AuditLog;
 use markt_domain::ports::authenticator::Authenticator;
 use markt_domain::ports::entropy::Entropy;
+use markt_domain::use_cases::adopt_session::AdoptSession;
 use markt_domain::use_cases::change_password::ChangePassword;
 use markt_domain::use_cases::check_username::CheckUsername;
 use markt_domain::use_cases::devices::Devices;
@@ -52,8 +54,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::config::Config;
-use crate::config::values::{AuthMode, BearerPolicy, Environment};
+use crate::config::values::{AuthMode, BearerPolicy, Environment, Origin};
+use crate::config::{self, Config};
 use crate::metrics::HttpMetrics;
 use envelope::Envelope;
 pub(crate) use error::ApiError;
@@ -66,6 +68,7 @@ use session_cookie::SessionCookie;
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each field is named for its use case")]
 pub struct UseCases {
+    pub adopt_session: Option<Arc<AdoptSession>>,
     pub audit: Arc<dyn AuditLog>,
     pub authenticator: Arc<dyn Authenticator>,
     pub change_password: Arc<ChangePassword>,
@@ -91,8 +94,12 @@ pub struct App(Arc<Shared>);
 pub struct Shared {
     use_cases: UseCases,
     session_cookie: SessionCookie,
+    /// The cookie of the system before.
+    foreign_cookie: SessionCookie,
     bearer: BearerPolicy,
     trusted_proxies: Vec<IpNet>,
+    /// The origins whose pages may have requests sent.
+    allowed_origins: Vec<Origin>,
     body_limit: usize,
     environment: Environment,
     auth_mode: AuthMode,
@@ -122,8 +129,10 @@ impl App {
         Self(Arc::new(Shared {
             use_cases,
             session_cookie: SessionCookie::new(config.cookie.clone()),
+            foreign_cookie: foreign_cookie(config),
             bearer: config.session.bearer,
             trusted_proxies: config.http.trusted_proxies.clone(),
+            allowed_origins: config.cors_allowed_origins.clone(),
             body_limit: config.http.body_limit.0,
             environment: config.env,
             auth_mode: config.auth.mode,
@@ -131,6 +140,12 @@ impl App {
             metrics,
         }))
     }
+}
+
+/// The cookie of the system before: it is taken away with the attributes of our own.
+fn foreign_cookie(config: &Config) -> SessionCookie {
+    let name = config.adopt.flask_cookie.clone().unwrap_or_else(|| config.cookie.name.clone());
+    SessionCookie::new(config::Cookie { name, ..config.cookie.clone() })
 }
 
 /// What is served on the public listener; with the public keys that tokens are verified by, if they are to be published.
@@ -155,9 +170,8 @@ pub fn public_service(
         .fallback(|| async { ApiError::new(ErrorType::NotFound) })
         .with_state(app.clone());
     let envelope = Envelope::new(durations, entropy, config.env == Environment::Production);
-    let origins = config.cors_allowed_origins.clone();
-    let cors = cross_origin::cors(&origins);
-    PublicService::new(envelope, &cors, Routes::new(router, app, origins, config.http.request_timeout))
+    let cors = cross_origin::cors(&app.allowed_origins);
+    PublicService::new(envelope, &cors, Routes::new(router, app, config.http.request_timeout))
 }
 
 /// The OpenAPI document, in JSON.

@@ -28,7 +28,6 @@ use super::envelope::Envelope;
 use super::error::{ApiError, ErrorType};
 use super::renewal::renewing;
 use super::time_limit::TimeLimit;
-use crate::config::values::Origin;
 
 type Answer = BoxFuture<'static, Result<Response, Infallible>>;
 
@@ -76,27 +75,21 @@ impl Service<Request> for PublicService {
 /// The routes, for requests that may come to them. Each clone is for a connection of its own.
 pub struct Routes {
     router: Router,
-    around: Arc<Around>,
+    app: App,
     time_limit: Arc<TimeLimit>,
 }
 
-struct Around {
-    app: App,
-    allowed_origins: Vec<Origin>,
-}
-
 impl Routes {
-    /// Requests from these origins come to the router, and have so much time.
-    pub fn new(router: Router, app: App, allowed_origins: Vec<Origin>, time_limit: Duration) -> Self {
-        let around = Arc::new(Around { app, allowed_origins });
-        Self { router, around, time_limit: Arc::new(TimeLimit::new(time_limit)) }
+    /// Requests that may come to the router have so much time.
+    pub fn new(router: Router, app: App, time_limit: Duration) -> Self {
+        Self { router, app, time_limit: Arc::new(TimeLimit::new(time_limit)) }
     }
 }
 
 impl Clone for Routes {
     fn clone(&self) -> Self {
         let time_limit = Arc::new(self.time_limit.another());
-        Self { router: self.router.clone(), around: Arc::clone(&self.around), time_limit }
+        Self { router: self.router.clone(), app: self.app.clone(), time_limit }
     }
 }
 
@@ -111,15 +104,15 @@ impl Service<Request> for Routes {
 
     /// Waits for the router's answer, no longer than it may take, and renews the cookie with it.
     fn call(&mut self, request: Request) -> Answer {
-        if is_forged(request.method(), request.uri(), request.headers(), &self.around.allowed_origins) {
+        if is_forged(request.method(), request.uri(), request.headers(), &self.app.allowed_origins) {
             return ready(Ok(ApiError::new(ErrorType::CrossOriginRefused).into_response())).boxed();
         }
         let answer = self.router.call(request).map(|Ok(answer)| answer);
-        let (around, time_limit) = (Arc::clone(&self.around), Arc::clone(&self.time_limit));
+        let (app, time_limit) = (self.app.clone(), Arc::clone(&self.time_limit));
         let answer = async move {
             // Where they are, they stay: moved from one to the next, they would be copied at each step.
             let answer = pin!(answer);
-            let renewed = pin!(renewing(&around.app, answer));
+            let renewed = pin!(renewing(&app, answer));
             let answer = time_limit.wait_for(renewed).await;
             Ok(answer.unwrap_or_else(|| ApiError::new(ErrorType::RequestTimeout).into_response()))
         };

@@ -23,10 +23,11 @@ pub use self::request_span::{RequestSpan, TRACEPARENT, TRACESTATE};
 pub use self::traces::Traces;
 
 /// The crates whose log is the service's own; of others, warnings are enough.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "markt_auth",
     "markt_devices",
     "markt_domain",
+    "markt_flask",
     "markt_mail",
     "markt_near_cache",
     "markt_password",

@@ -10,7 +10,7 @@ use crate::server::{Deployment, PASSWORD};
 use crate::setup::Setup;
 
 /// As SQLAlchemy and passlib made it: see `rehearsal/make_database.py`.
-const MARKT: &str = include_str!("../../../../rehearsal/fixtures/markt.sql");
+pub const MARKT: &str = include_str!("../../../../rehearsal/fixtures/markt.sql");
 
 /// The default of `session.user_cache_ttl`.
 const USER_CACHE_TTL: Duration = Duration::from_secs(60);
@@ -34,8 +34,9 @@ const RELATIONS: &str = "
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
       AND (indrelid IS NULL OR indrelid::regclass::text NOT LIKE 'auth%') ORDER BY 1";
 
-async fn markt() -> Setup {
-    let setup = Setup::of(Deployment::Full).await;
+/// That database, with a Redis of its own: its users have the same ids in each test.
+pub async fn markt() -> Setup {
+    let setup = Setup::of(Deployment::Full).await.limited().await;
     setup.execute_sql(MARKT).await;
     setup
 }

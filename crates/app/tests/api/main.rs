@@ -3,6 +3,7 @@
 
 mod accounts;
 mod adopting_a_database;
+mod adopting_sessions;
 mod answer;
 mod binding;
 mod changing_passwords;

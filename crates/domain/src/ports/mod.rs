@@ -8,6 +8,7 @@ pub mod clock;
 pub mod code_store;
 pub mod device_recognizer;
 pub mod entropy;
+pub mod foreign_sessions;
 pub mod invalidations;
 pub mod mailer;
 pub mod password_hasher;

@@ -15,4 +15,10 @@ pub trait SpentTokens: Send + Sync {
     /// # Errors
     /// If the store can't be reached or read.
     async fn spend(&self, token: &Digest, expires_at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Whether it is remembered that this token was spent.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn is_spent(&self, token: &Digest) -> Result<bool, StoreError>;
 }

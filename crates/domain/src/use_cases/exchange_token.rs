@@ -100,7 +100,7 @@ impl ExchangeToken {
         let usable = |role: &Role| account.profile.is_usable(*role);
         let role = claims.role.filter(usable).unwrap_or_else(|| user.default_role());
         let request = SessionRequest { replaces: Vec::new(), ..request.clone() };
-        self.issue.execute(&user.id, account.state, role, &request, Proof::Token(claims.issued_at)).await
+        self.issue.execute(&user.id, account.state, role, &request, Proof::Earlier(claims.issued_at)).await
     }
 
     /// Spends the token for this session. The session is there first: a token that was spent while no session could be made

@@ -34,8 +34,8 @@ pub struct SessionRequest {
 pub enum Proof {
     /// By the password, just now.
     Password,
-    /// By a token that was issued at this time.
-    Token(Timestamp),
+    /// By a token that was issued at this time, or a session of the system before that was used then.
+    Earlier(Timestamp),
 }
 
 /// A new session, and what its client is given.
@@ -45,6 +45,17 @@ pub struct IssuedSession {
     pub handed_out: HandedOut,
     /// The session.
     pub session: Session,
+}
+
+/// What became of a session with a certain secret.
+#[derive(Clone, Debug)]
+pub enum Issue {
+    /// It is kept.
+    Kept(Box<Session>),
+    /// All of the user's sessions were ended meanwhile: what was read of the user is no longer worth a session.
+    Superseded,
+    /// There is a session with this secret.
+    IdTaken,
 }
 
 /// Makes sessions.
@@ -79,7 +90,32 @@ impl IssueSession {
         proof: Proof,
     ) -> Result<Option<IssuedSession>, StoreError> {
         let secret = SessionSecret::generate(self.entropy.as_ref());
-        let session = self.authenticator.prepare(self.session(&secret, user, state, role, request, proof));
+        match self.with_secret(&secret, user, state, role, request, proof).await? {
+            Issue::Kept(session) => {
+                let handed_out = self.authenticator.hand_out(&session, secret)?;
+                Ok(Some(IssuedSession { handed_out, session: *session }))
+            }
+            Issue::Superseded => Ok(None),
+            Issue::IdTaken => {
+                Err(StoreError::unreadable("create session", "a secret of 256 random bits was drawn twice"))
+            }
+        }
+    }
+
+    /// The same, with a secret that isn't drawn.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    pub async fn with_secret(
+        &self,
+        secret: &SessionSecret,
+        user: &UserId,
+        state: UserState,
+        role: Role,
+        request: &SessionRequest,
+        proof: Proof,
+    ) -> Result<Issue, StoreError> {
+        let session = self.authenticator.prepare(self.session(secret, user, state, role, request, proof));
         let replaces: Vec<_> = request.replaces.iter().map(SessionSecret::id).collect();
         let most = self.policy.max_per_user;
         match self.sessions.create(&session, state.version, most, &replaces).await? {
@@ -89,13 +125,10 @@ impl IssueSession {
                     self.audit.record(record.related_to(session.id).ended(Ending::Evicted, 1));
                 }
             }
-            Creation::Superseded => return Ok(None),
-            Creation::IdTaken => {
-                return Err(StoreError::unreadable("create session", "a secret of 256 random bits was drawn twice"));
-            }
+            Creation::Superseded => return Ok(Issue::Superseded),
+            Creation::IdTaken => return Ok(Issue::IdTaken),
         }
-        let handed_out = self.authenticator.hand_out(&session, secret)?;
-        Ok(Some(IssuedSession { handed_out, session }))
+        Ok(Issue::Kept(Box::new(session)))
     }
 
     fn session(
@@ -110,7 +143,7 @@ impl IssueSession {
         let now = self.clock.now();
         let (authenticated_at, password_given) = match proof {
             Proof::Password => (now, true),
-            Proof::Token(issued_at) => (issued_at.min(now), false),
+            Proof::Earlier(then) => (then.min(now), false),
         };
         let expires_at = now.plus(self.policy.absolute_timeout);
         Session {

@@ -1,6 +1,7 @@
 //! What the service does, one use case a file: structs over ports, with a method that does it. Steps that several of
 //! them share have a file, too.
 
+pub mod adopt_session;
 pub mod authenticate;
 pub mod change_password;
 pub mod check_username;

@@ -47,7 +47,9 @@ fn token() -> Digest {
 /// However long that is remembered.
 pub async fn a_token_is_spent_once(fixture: Fixture<'_>) {
     let (token, until) = (token(), fixtures::now().plus(Duration::from_secs(60)));
+    assert!(!fixture.store().is_spent(&token).await.unwrap());
     assert!(fixture.store().spend(&token, until).await.unwrap());
+    assert!(fixture.store().is_spent(&token).await.unwrap());
     assert!(!fixture.store().spend(&token, until).await.unwrap());
     assert!(!fixture.store().spend(&token, until.plus(Duration::from_secs(60))).await.unwrap());
 }
@@ -56,6 +58,7 @@ pub async fn a_token_is_spent_once(fixture: Fixture<'_>) {
 pub async fn tokens_keep_apart(fixture: Fixture<'_>) {
     let until = fixtures::now().plus(Duration::from_secs(60));
     for token in [token(), token(), token()] {
+        assert!(!fixture.store().is_spent(&token).await.unwrap());
         assert!(fixture.store().spend(&token, until).await.unwrap());
     }
 }

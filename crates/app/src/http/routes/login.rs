@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::new_session::{WantedSession, hand_out};
 use crate::http::App;
+use crate::http::adoption::{ForeignCookies, retire_after_login};
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody};
 use crate::http::fields::{Fields, FromFields, boolean, email, password, role};
@@ -67,6 +68,7 @@ impl FromFields for LoginBody {
 pub async fn login(
     State(app): State<App>,
     wanted: WantedSession,
+    foreign: ForeignCookies,
     Json(body): Json<LoginBody>,
 ) -> Result<Response, ApiError> {
     let session = wanted.remembered(body.remember);
@@ -77,6 +79,7 @@ pub async fn login(
     let logged_in = outcome.inspect_err(|error| {
         app.audit.record(AuditRecord::new(AuditEvent::LoginFailed).by(client).because(error));
     })?;
+    retire_after_login(&app, &foreign).await;
     let session = &logged_in.issued.session;
     app.audit.record(AuditRecord::new(AuditEvent::LoginSucceeded).of_session(session).by(client));
     let user = UserBody::new(logged_in.account.user(), session.current_role);

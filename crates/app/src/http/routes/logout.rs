@@ -6,6 +6,7 @@ use markt_domain::use_cases::log_out::Extent;
 
 use super::new_session::logged_out;
 use crate::http::App;
+use crate::http::adoption::{ForeignCookies, retire};
 use crate::http::authenticated::Authenticated;
 use crate::http::body::QueryString;
 use crate::http::client::RequestClient;
@@ -45,10 +46,12 @@ impl FromFields for LogoutQuery {
 pub async fn logout(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    foreign: ForeignCookies,
     RequestClient(client): RequestClient,
     QueryString(query): QueryString<LogoutQuery>,
 ) -> Result<Response, ApiError> {
     let extent = if query.everywhere { Extent::Everywhere } else { Extent::ThisSession };
+    retire(&app, &foreign).await?;
     app.log_out.execute(&caller, &client, extent).await?;
     Ok(logged_out(&app))
 }

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::account_data::{BuyerData, SellerData};
 use super::new_session::{WantedSession, hand_out};
 use crate::http::App;
+use crate::http::adoption::{ForeignCookies, retire_after_login};
 use crate::http::body::Json;
 use crate::http::error::{ApiError, ErrorBody, ErrorType};
 use crate::http::fields::{Fields, FromFields, email, free_username, new_password, number, role, text};
@@ -141,6 +142,7 @@ impl From<AddressFields> for Address {
 pub async fn register(
     State(app): State<App>,
     wanted: WantedSession,
+    foreign: ForeignCookies,
     Json(body): Json<RegisterBody>,
 ) -> Result<Response, ApiError> {
     let account = RegisterBody::account(body.account_type, body.buyer_data, body.seller_data)
@@ -155,6 +157,7 @@ pub async fn register(
         session: wanted.remembered(true),
     };
     let registered = app.register.execute(&request).await?;
+    retire_after_login(&app, &foreign).await;
     let session = &registered.issued.session;
     app.audit.record(AuditRecord::new(AuditEvent::Registered).of_session(session).by(&session.client));
     let profile = ProfileBody::new(&registered.account.profile, session.current_role);

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::new_session::{WantedSession, hand_out};
 use crate::http::App;
+use crate::http::adoption::{ForeignCookies, retire_after_login};
 use crate::http::authenticated::BearerTokens;
 use crate::http::body::Json;
 use crate::http::client::RequestClient;
@@ -85,6 +86,7 @@ pub async fn refresh(
 pub async fn exchange(
     State(app): State<App>,
     wanted: WantedSession,
+    foreign: ForeignCookies,
     BearerTokens(tokens): BearerTokens,
 ) -> Result<Response, ApiError> {
     let exchange = app.exchange_token.as_ref().ok_or_else(|| ApiError::new(ErrorType::NotFound))?;
@@ -93,6 +95,7 @@ pub async fn exchange(
     let exchanged = exchange.execute(&tokens, &request).await.inspect_err(|reason| {
         app.audit.record(AuditRecord::new(AuditEvent::ExchangeFailed).by(&request.client).because(reason));
     })?;
+    retire_after_login(&app, &foreign).await;
     let user = UserBody::new(exchanged.account.user(), exchanged.issued.session.current_role);
     Ok(hand_out(&app, StatusCode::OK, user, &exchanged.issued))
 }
