@@ -43,7 +43,7 @@ def application(**settings):
             session["basket"] = [{"product": "apple", "amount": 1}] * 100
         if "odd" in request.args:
             session.update(seen=datetime(2025, 1, 2, tzinfo=timezone.utc), current_role=7, nested={"_user_id": "USR_OTHER001"})
-        login_user(User(user), fresh="stale" not in request.args)
+        login_user(User(user), fresh="stale" not in request.args, remember="remember" in request.args)
         return ""
 
     @app.post("/visit")
@@ -54,10 +54,10 @@ def application(**settings):
     return app
 
 
-def cookie(app, path):
+def cookie(app, path, name="markt_session"):
     client = app.test_client()
     client.post(path, headers={"User-Agent": AGENT}, environ_base={"REMOTE_ADDR": ADDRESS})
-    return client.get_cookie("markt_session").value
+    return client.get_cookie(name).value
 
 
 def free_port():
@@ -112,6 +112,7 @@ if __name__ == "__main__":
     try:
         redis = Redis(port=port, retry=Retry(ConstantBackoff(0.05), 100))
         made = {"secret_key": SECRET_KEY, "address": ADDRESS, "agent": AGENT, "signed": signed(), "records": records(redis)}
+        made["remember_token"] = cookie(application(), "/login/USR_OLD00001?remember", "remember_token")
     finally:
         server.terminate()
         server.wait()

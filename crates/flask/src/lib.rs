@@ -105,6 +105,13 @@ impl ForeignSessions for FlaskSessions {
         }
     }
 
+    async fn end_after(&self, cookie: &ForeignCookie, grace: Duration) -> Result<(), StoreError> {
+        match (Cookie::of_identity(cookie.identity()), &self.records) {
+            (Cookie::Id(id), Some(records)) => records.expire(id, grace).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn delete(&self, cookie: &ForeignCookie) -> Result<bool, StoreError> {
         match (Cookie::of_identity(cookie.identity()), &self.records) {
             (Cookie::Id(id), Some(records)) => records.delete(id).await,

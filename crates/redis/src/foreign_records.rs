@@ -1,5 +1,7 @@
 //! What the system before keeps in the same Redis.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fred::bytes::Bytes;
 use fred::interfaces::KeysInterface as _;
@@ -10,6 +12,7 @@ use markt_domain::session::SessionId;
 
 use crate::connection::Connections;
 use crate::keys;
+use crate::time_to_live::milliseconds;
 
 /// The sessions of the system before, under `session:<id>` as this service's own. Ids tell them apart: those of this
 /// service are 64 hexadecimal digits, and nobody may name one as an id of that system's.
@@ -37,8 +40,15 @@ impl ForeignRecords for RedisForeignRecords {
         if bytes.is_empty() || ttl == GONE {
             return Ok(None);
         }
-        let time_to_live = u64::try_from(ttl).ok().map(std::time::Duration::from_millis);
+        let time_to_live = u64::try_from(ttl).ok().map(Duration::from_millis);
         Ok(Some(ForeignRecord { bytes: bytes.to_vec(), time_to_live }))
+    }
+
+    async fn expire(&self, id: &str, after: Duration) -> Result<(), StoreError> {
+        let Some(key) = key(id) else { return Ok(()) };
+        let connection = self.connections.next();
+        let expiring = connection.pexpire::<u64, _>(key, milliseconds(after), None);
+        self.connections.run("end a session of the old system", "PEXPIRE", expiring).await.map(drop)
     }
 
     async fn delete(&self, id: &str) -> Result<bool, StoreError> {

@@ -97,6 +97,12 @@ pub trait ForeignSessions: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<ForeignSession>, StoreError>;
 
+    /// Has the session end after so long, wherever it is kept, unless that system goes on using it.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    async fn end_after(&self, cookie: &ForeignCookie, grace: Duration) -> Result<(), StoreError>;
+
     /// Deletes the session, wherever it is kept. Returns whether there may have been one.
     ///
     /// # Errors
@@ -127,6 +133,12 @@ pub trait ForeignRecords: Send + Sync {
     /// # Errors
     /// If the store can't be reached.
     async fn get(&self, id: &str) -> Result<Option<ForeignRecord>, StoreError>;
+
+    /// Has it vanish after so long, unless it is written again.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    async fn expire(&self, id: &str, after: Duration) -> Result<(), StoreError>;
 
     /// Deletes it. Returns whether there was something.
     ///

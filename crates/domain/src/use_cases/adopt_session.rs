@@ -22,9 +22,13 @@ use crate::session::{Ending, Session, SessionSecret, Transport};
 use crate::use_cases::issue_session::{Issue, IssueSession, Proof, SessionRequest};
 use crate::user::Account;
 
-/// How long the cookie of a session that was taken over is answered in the same way: for requests that were under way, and
-/// clients whose answer was lost.
-pub const REPEATED_FOR: Duration = Duration::from_secs(60);
+/// How long the cookie of a session that was taken over is answered in the same way: for requests that were under way, for
+/// clients whose answer was lost, and for those whose new cookie the old system overwrote, since it was answering, too.
+pub const REPEATED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// How long the old system still knows a session that was taken over: while it gives way, requests of one client come to
+/// both.
+pub const KNOWN_FOR: Duration = Duration::from_secs(60);
 
 /// The most cookies of one request that are looked at. A browser sends one; the rest is for those that somebody planted.
 const MAX_COOKIES: usize = 4;
@@ -215,7 +219,7 @@ impl AdoptSession {
             self.sessions.delete(&session.id, Ending::Removed).await?;
             return Ok(None);
         }
-        if let Err(error) = self.foreign.delete(cookie).await {
+        if let Err(error) = self.foreign.end_after(cookie, KNOWN_FOR).await {
             // It is remembered that it was taken over. An error now would be for nothing.
             tracing::warn!(%error, session_id = %session.id, "a session that was taken over is still there in the old system");
         }

@@ -147,10 +147,11 @@ async fn sessions_of_two_users_are_ambiguous_and_nothing_is_taken_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_remember_me_cookie_alone_is_no_session() {
     let server = adopting().await.start().await;
-    // What Flask-Login made of the user's id and this key is worth nothing here, so that any text will do.
-    let client =
-        server.without_cookies().with_header("cookie", format!("remember_token=USR_OLD00001|{}", "0".repeat(128)));
+    let made = made();
+    let token = made["remember_token"].as_str().unwrap();
+    let client = server.without_cookies().with_header("cookie", format!("remember_token={token}"));
     client.get("/users/profile").await.assert_error(401, "not_authenticated");
+    profile(&server, token).await.assert_error(401, "not_authenticated");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
