@@ -3,18 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::cargo::{self, ALL, Failure};
-use crate::{alerts, arrows, e2e, loadtest, test};
+use crate::{alerts, arrows, e2e, loadtest, rehearse, test};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
 /// The quick ones first.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("formatting", formatting),
     ("arrows", arrows::run),
     ("alerts", alerts::run),
     ("clippy", clippy),
     ("docs", docs),
     ("test", || test::run(&[])),
+    ("rehearsal", rehearse::check),
     ("loadtest", loadtest::check),
     ("e2e", e2e::run),
 ];

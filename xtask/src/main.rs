@@ -9,6 +9,7 @@ mod dev;
 mod e2e;
 mod loadtest;
 mod programs;
+mod rehearse;
 mod test;
 mod wiring;
 
@@ -28,7 +29,9 @@ cargo xtask bench [ARGS…]  measures the release build against plain servers, a
 cargo xtask loadtest …     has users in any number use the service, or compares sessions with tokens; without
                            arguments, it says how
 cargo xtask e2e            checks the clients in TypeScript, and drives them and the service by a real browser
-cargo xtask ci             all that CI checks: formatting, arrows, alerts, clippy, docs, test, loadtest, e2e
+cargo xtask rehearse …     rehearses the switch from a Flask application to the service and back, with clients that go
+                           on meanwhile; `--users 200`
+cargo xtask ci             all that CI checks: formatting, arrows, alerts, clippy, docs, test, rehearsal, loadtest, e2e
 cargo xtask help           this
 ";
 
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let result = match command.to_str() {
         Some("dev") => dev::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("rehearse") => rehearse::run(&rest),
         Some("loadtest") => loadtest::run(&rest),
         Some("test") => test::run(&rest),
         Some("alerts") if rest.is_empty() => alerts::run(),
