@@ -17,6 +17,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+use self::output::say;
 use crate::config::{Config, Sources};
 use crate::system::{SystemClock, SystemEntropy};
 use crate::wiring::Surroundings;
@@ -120,8 +121,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Outcome {
     if let Some(Command::Openapi) = cli.command {
-        println!("{}", http::openapi_document());
-        return Ok(());
+        return Ok(say(http::openapi_document())?);
     }
     let config = Config::load(&Sources::from_process(cli.settings.config, cli.settings.set))?;
     match cli.command.unwrap_or(Command::Serve { demo: false }) {
@@ -136,8 +136,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Migrate => {
             telemetry::init(&config.telemetry);
             runtime()?.block_on(wiring::migrate(&config))?;
-            println!("The schema of {} is up to date.", config.database_url);
-            Ok(())
+            Ok(say(format_args!("The schema of {} is up to date.", config.database_url))?)
         }
         Command::Sessions { command } => {
             telemetry::init(&config.telemetry);

@@ -6,6 +6,7 @@ use std::task::Poll;
 use futures_util::{Stream, stream};
 
 use super::Outcome;
+use super::output::say;
 use crate::application::Application;
 use crate::config::Config;
 use crate::config::values::{Environment, Value as _};
@@ -29,7 +30,7 @@ pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool
         "serving"
     );
     if with_demo {
-        println!("{}", demo::tour(address));
+        say(demo::tour(address))?;
     }
     application.run(told_to_end()?).await;
     tracing::info!("ended");

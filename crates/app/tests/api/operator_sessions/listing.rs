@@ -173,7 +173,14 @@ async fn what_came_from_clients_moves_no_cursor(deployment: Deployment) {
 async fn who_has_read_enough_ends_the_command_quietly(deployment: Deployment) {
     let server = alone(deployment).await;
     log_in(&server, BUYER, APP).await;
-    for arguments in [&["sessions", "list"][..], &["sessions", "list", "--json"], &["sessions", "stats"]] {
+    for arguments in [
+        &["sessions", "list"][..],
+        &["sessions", "list", "--json"],
+        &["sessions", "stats"],
+        &["config"],
+        &["config", "--json"],
+        &["openapi"],
+    ] {
         let output = run_unread(&server.setup, arguments).await;
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     }
