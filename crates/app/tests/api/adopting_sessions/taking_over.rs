@@ -173,3 +173,18 @@ async fn our_own_session_counts_and_the_old_one_ends_with_a_login_or_a_logout() 
     assert!(!is_there(&server.setup, &old).await);
     both.get("/users/profile").await.assert_status(401);
 }
+
+/// It is kept nowhere else, and may have been copied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_cookie_that_came_along_with_a_login_or_a_logout_is_never_taken_over() {
+    let server = adopting().await.start().await;
+    let [with_a_login, with_a_logout] = [signed("plain"), signed("stale")];
+    with_old(&server, &with_a_login).log_in("bob@example.com", PASSWORD).await.assert_status(200);
+    let secret = server.secret_in_cookie("bob@example.com").await;
+    let both = server.without_cookies();
+    let both = both.with_header("cookie", format!("markt_session={with_a_logout}; markt_session={secret}"));
+    both.post_nothing("/users/logout").await.assert_status(204);
+    for old in [with_a_login, with_a_logout] {
+        profile(&server, &old).await.assert_error(401, "not_authenticated");
+    }
+}
