@@ -1,6 +1,7 @@
 //! The composition root: the one place that names the adapters, and decides by the configuration which are used.
 
 pub(crate) mod examination;
+mod foreign;
 mod measuring;
 mod near_cache;
 mod token_signer;
@@ -19,7 +20,6 @@ use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::CodeStore;
 use markt_domain::ports::device_recognizer::DeviceRecognizer;
 use markt_domain::ports::entropy::Entropy;
-use markt_domain::ports::foreign_sessions::{ForeignRecords, ForeignSessions};
 use markt_domain::ports::mailer::Mailer;
 use markt_domain::ports::password_hasher::PasswordHasher;
 use markt_domain::ports::rate_limiter::RateLimiter;
@@ -29,7 +29,6 @@ use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
 use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
-use markt_flask::FlaskSessions;
 use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
@@ -246,7 +245,7 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
         legacy: legacy.map(|legacy| legacy as Arc<dyn TokenVerifier>),
         token_uses,
         spent: Arc::new(SeaOrmSpentTokens::new(database.clone())),
-        foreign: foreign_sessions(config, redis.as_ref())?,
+        foreign: foreign::sessions(config, redis.as_ref())?,
         users: Arc::clone(&users),
         sessions,
         codes,
@@ -343,19 +342,6 @@ pub async fn open_stores(config: &Config, surroundings: &Surroundings) -> Result
             }
         }
     })
-}
-
-/// The sessions of the system before, if they are to be taken over.
-fn foreign_sessions(
-    config: &Config,
-    redis: Option<&RedisStores>,
-) -> Result<Option<Arc<dyn ForeignSessions>>, WiringError> {
-    let config::Adopt { flask_session: true, flask_secret_key: Some(key), flask_lifetime, .. } = &config.adopt else {
-        return Ok(None);
-    };
-    let lifetime = flask_lifetime.unwrap_or(config.session.idle_timeout);
-    let records = redis.map(|redis| Arc::new(redis.foreign_records()) as Arc<dyn ForeignRecords>);
-    Ok(Some(Arc::new(FlaskSessions::new(key.expose(), lifetime, records)?)))
 }
 
 async fn ensure_schema(database: &Database, env: Environment) -> Result<(), WiringError> {
