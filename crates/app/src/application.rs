@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::demo;
+use crate::http::events::EventStreams;
 use crate::http::health::{Readiness, admin_router};
 use crate::http::public_service;
 use crate::http::service::PublicService;
@@ -53,6 +54,7 @@ pub struct Application {
     public: Server<PublicService>,
     admin: Server<Router>,
     readiness: Arc<Readiness>,
+    event_streams: EventStreams,
     resources: Resources,
     drain: Duration,
     grace: Duration,
@@ -79,15 +81,16 @@ impl Application {
             wired.http_metrics.clone(),
             surroundings.entropy.as_ref(),
         );
+        let event_streams = wired.event_streams.clone();
         let connections = wired.http_metrics.connections.clone();
         let resources = Wired::into_resources(wired);
         let patience = config.http.request_timeout;
         let grace = patience + GRACE;
         let limits = Limits { head: patience, handler: grace, answer: patience, idle: IDLE };
         let public = Server::new(public, service, limits, public_connections()).counted_by(connections);
-        let admin =
-            Server::new(admin, admin_router(Arc::clone(&readiness), metrics).with_state(()), limits, ADMIN_CONNECTIONS);
-        Ok(Self { public, admin, readiness, resources, drain: config.http.drain, grace })
+        let router = admin_router(Arc::clone(&readiness), metrics, event_streams.clone());
+        let admin = Server::new(admin, router.with_state(()), limits, ADMIN_CONNECTIONS);
+        Ok(Self { public, admin, readiness, event_streams, resources, drain: config.http.drain, grace })
     }
 
     /// Where the public listener listens.
@@ -106,8 +109,8 @@ impl Application {
         self.admin.address()
     }
 
-    /// Serves until `told_to_end` has an item. Then the service isn't ready any more, but goes on serving for
-    /// `http.drain`, or until there is another item; it finishes what is under way, sends the mail that is left and
+    /// Serves until `told_to_end` has an item. Then the service isn't ready any more, and streams of events end so that
+    /// who follows them goes to another node; but it goes on serving for `http.drain`, or until there is another item; it finishes what is under way, sends the mail that is left and
     /// closes the stores.
     pub async fn run(self, told_to_end: impl Stream<Item = ()>) {
         let (stage, stages) = watch::channel(Stage::Serving);
@@ -116,6 +119,7 @@ impl Application {
             let mut told_to_end = pin!(told_to_end);
             told_to_end.next().await;
             self.readiness.stop();
+            self.event_streams.stop();
             stage.send_replace(Stage::Draining);
             tracing::info!(seconds = self.drain.as_secs_f32(), "ending: load balancers are given time to notice");
             tokio::select! {

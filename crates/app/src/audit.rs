@@ -1,5 +1,6 @@
 //! Writes down what happens: in the log at once, and in the audit trail as soon as it can be.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -95,9 +96,11 @@ impl Counts {
 /// Writes audit records.
 pub struct AuditWriter {
     clock: Arc<dyn Clock>,
-    keys: UniqueNumbers,
+    keys: Arc<UniqueNumbers>,
     waiting: mpsc::Sender<AuditEntry>,
     counts: Counts,
+    untold: Arc<AtomicU64>,
+    written: watch::Sender<()>,
     closing: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -108,15 +111,23 @@ impl AuditWriter {
         let Surroundings { clock, entropy } = surroundings.clone();
         let (waiting, entries) = mpsc::channel(CAPACITY);
         let (counts, closing) = (Counts::default(), Arc::new(Notify::new()));
-        let task = tokio::spawn(write(trail, entries, counts.lost.clone(), Arc::clone(&closing)));
-        Arc::new(Self {
-            clock,
-            keys: UniqueNumbers::draw(&*entropy),
-            waiting,
-            counts,
-            closing,
-            task: Mutex::new(Some(task)),
-        })
+        let (keys, untold, written) =
+            (Arc::new(UniqueNumbers::draw(&*entropy)), Arc::default(), watch::Sender::default());
+        let pen = Pen {
+            trail,
+            clock: Arc::clone(&clock),
+            keys: Arc::clone(&keys),
+            lost: counts.lost.clone(),
+            untold: Arc::clone(&untold),
+            written: written.clone(),
+        };
+        let task = Mutex::new(Some(tokio::spawn(pen.write(entries, Arc::clone(&closing)))));
+        Arc::new(Self { clock, keys, waiting, counts, untold, written, closing, task })
+    }
+
+    /// What changes when something was written here.
+    pub fn written(&self) -> watch::Receiver<()> {
+        self.written.subscribe()
     }
 
     /// Has what is counted shown among the metrics.
@@ -150,46 +161,75 @@ impl AuditLog for AuditWriter {
             AuditEntry { key: self.keys.next(), at: self.clock.now(), request_id: current_request_id(), record };
         if self.waiting.try_send(entry).is_err() {
             self.counts.lost.inc();
+            self.untold.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-async fn write(
+/// What the task writes with.
+struct Pen {
     trail: Arc<dyn AuditTrail>,
-    mut entries: mpsc::Receiver<AuditEntry>,
+    clock: Arc<dyn Clock>,
+    keys: Arc<UniqueNumbers>,
     lost: Counter,
-    closing: Arc<Notify>,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        tokio::select! {
-            biased;
-            () = closing.notified() => entries.close(),
-            received = entries.recv_many(&mut batch, BATCH) => {
-                if received == 0 {
-                    return;
+    /// How many were lost that the trail doesn't tell of yet.
+    untold: Arc<AtomicU64>,
+    written: watch::Sender<()>,
+}
+
+impl Pen {
+    async fn write(self, mut entries: mpsc::Receiver<AuditEntry>, closing: Arc<Notify>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                () = closing.notified() => entries.close(),
+                received = entries.recv_many(&mut batch, BATCH) => {
+                    if received == 0 {
+                        return;
+                    }
+                    if !self.append(&batch).await {
+                        let records = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+                        tracing::error!(records, "audit records can't be written: they are in the log only");
+                        self.lost.inc_by(records);
+                        self.untold.fetch_add(records, Ordering::Relaxed);
+                    }
+                    self.tell_losses().await;
+                    batch.clear();
                 }
-                append(&*trail, &batch, &lost).await;
-                batch.clear();
             }
         }
     }
-}
 
-/// Writes these, as soon as the database is there.
-async fn append(trail: &dyn AuditTrail, entries: &[AuditEntry], lost: &Counter) {
-    let mut was_told = false;
-    while let Err(error) = trail.append(entries).await {
-        if error.kind == StoreErrorKind::Unreadable {
-            tracing::error!(%error, records = entries.len(), "audit records can't be written: they are in the log only");
-            lost.inc_by(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+    /// Writes these, as soon as the database is there. False if it refuses them.
+    async fn append(&self, entries: &[AuditEntry]) -> bool {
+        let mut was_told = false;
+        while let Err(error) = self.trail.append(entries).await {
+            if error.kind == StoreErrorKind::Unreadable {
+                tracing::error!(%error, "the database refuses audit records");
+                return false;
+            }
+            if !was_told {
+                tracing::warn!(%error, "audit records are written later");
+                was_told = true;
+            }
+            sleep(PAUSE).await;
+        }
+        self.written.send_replace(());
+        true
+    }
+
+    /// Who follows the trail has to know that it has a hole.
+    async fn tell_losses(&self) {
+        let count = self.untold.swap(0, Ordering::Relaxed);
+        if count == 0 {
             return;
         }
-        if !was_told {
-            tracing::warn!(%error, "audit records are written later");
-            was_told = true;
+        let record = AuditRecord { count: Some(count), ..AuditRecord::new(AuditEvent::RecordsLost) };
+        let entry = AuditEntry { key: self.keys.next(), at: self.clock.now(), request_id: None, record };
+        if !self.append(&[entry]).await {
+            self.untold.fetch_add(count, Ordering::Relaxed);
         }
-        sleep(PAUSE).await;
     }
 }
 
@@ -264,6 +304,10 @@ mod tests {
             Ok(Vec::new())
         }
 
+        async fn last(&self) -> Result<Position, StoreError> {
+            Ok(Position::default())
+        }
+
         async fn position_before(&self, _: Timestamp) -> Result<Position, StoreError> {
             Ok(Position::default())
         }
@@ -295,9 +339,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_the_database_is_away_for_is_written_later_and_what_it_refuses_is_counted() {
-        for (failure, written, lost) in
-            [(StoreErrorKind::Unavailable, EVENTS.as_slice(), 0), (StoreErrorKind::Unreadable, &[], 3)]
-        {
+        for (failure, written, lost) in [
+            (StoreErrorKind::Unavailable, EVENTS.as_slice(), 0),
+            (StoreErrorKind::Unreadable, &[AuditEvent::RecordsLost], 3),
+        ] {
             let trail = Slow::failing(&[failure]);
             trail.allowed.add_permits(2);
             let writer = writer(&trail);
@@ -307,11 +352,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_there_is_no_room_for_is_counted() {
+    async fn what_there_is_no_room_for_is_counted_and_told() {
         let trail = Slow::failing(&[]);
         let writer = writer(&trail);
         (EVENTS.len()..CAPACITY + 2).for_each(|_| writer.record(AuditRecord::new(AuditEvent::LoginFailed)));
         assert_eq!(writer.counts.lost.get(), 2);
+        trail.allowed.add_permits(CAPACITY);
+        writer.close().await;
+        let entries = trail.entries.lock().unwrap();
+        let told: Vec<_> = entries.iter().filter(|entry| entry.record.event == AuditEvent::RecordsLost).collect();
+        assert_eq!(told.iter().filter_map(|entry| entry.record.count).collect::<Vec<_>>(), [2]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,6 +29,7 @@ use markt_domain::ports::token_signer::{TokenSigner, TokenVerifier};
 use markt_domain::ports::token_uses::TokenUses;
 use markt_domain::ports::user_store::UserStore;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
+use markt_domain::use_cases::follow_sessions::FollowSessions;
 use markt_mail::{Outbox, Transport};
 use markt_password::{Cost, Hasher};
 use markt_redis::{ConnectOptions, RedisStores, RedisUrl};
@@ -43,6 +44,7 @@ use crate::assembly::{Parts, assemble};
 use crate::audit::AuditWriter;
 use crate::config::values::{AuthMode, Environment, MailTransport};
 use crate::config::{self, Config};
+use crate::http::events::EventStreams;
 use crate::http::health::Dependency;
 use crate::http::{self, UseCases};
 use crate::metrics::{self, HttpMetrics, Source};
@@ -133,6 +135,8 @@ pub struct Wired {
     pub metrics: Registry,
     /// What the public listener measures of it.
     pub http_metrics: HttpMetrics,
+    /// Those who follow what becomes of sessions.
+    pub event_streams: EventStreams,
     resources: Resources,
 }
 
@@ -213,8 +217,10 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     measuring::stores(&mut metrics, &database, redis.as_ref());
     measuring::hashing(&mut metrics, &hasher);
     let hasher: Arc<dyn PasswordHasher> = hasher;
-    let audit = AuditWriter::start(trail, surroundings);
+    let audit = AuditWriter::start(Arc::clone(&trail), surroundings);
     audit.register(&mut metrics);
+    let event_streams = EventStreams::new(FollowSessions { trail }, audit.written());
+    event_streams.register(&mut metrics);
     let (sessions, flush) = match near_sessions(&config.session, surroundings, redis.as_ref(), &database) {
         Some(NearSessions { sessions, statistics, revocation_time, upkeep, flush }) => {
             measuring::near_cache(&mut metrics, &statistics);
@@ -257,7 +263,7 @@ pub async fn wire(config: &Config, surroundings: &Surroundings) -> Result<Wired,
     };
     let use_cases = assemble(config, surroundings, parts);
     let resources = Resources { database, redis, outbox, audit, flush, background };
-    Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, http_metrics, resources })
+    Ok(Wired { use_cases, jwks, users, hasher, dependencies, metrics, http_metrics, event_streams, resources })
 }
 
 /// The stores, over the database and, if there is one, Redis.

@@ -57,11 +57,13 @@ pub enum AuditEvent {
     UserActivated,
     /// An operator ended all of a user's sessions, and lets the user not log in any more.
     UserDeactivated,
+    /// So many records, of whatever, could not be written down.
+    RecordsLost,
 }
 
 impl AuditEvent {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Registered,
         Self::LoginSucceeded,
         Self::LoginFailed,
@@ -85,6 +87,7 @@ impl AuditEvent {
         Self::UserCreated,
         Self::UserActivated,
         Self::UserDeactivated,
+        Self::RecordsLost,
     ];
 
     /// The event's name in the log and in the stores.
@@ -114,6 +117,7 @@ impl AuditEvent {
             Self::UserCreated => "user_created",
             Self::UserActivated => "user_activated",
             Self::UserDeactivated => "user_deactivated",
+            Self::RecordsLost => "records_lost",
         }
     }
 

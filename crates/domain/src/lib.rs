@@ -17,6 +17,7 @@ pub mod ports;
 pub mod role;
 pub mod selector;
 pub mod session;
+pub mod session_event;
 pub mod store_guard;
 pub mod timestamp;
 pub mod tokens;

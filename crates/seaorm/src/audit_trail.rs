@@ -10,11 +10,15 @@ use markt_domain::user::UserId;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use crate::Database;
 use crate::entities::audit::{ActiveModel, Column, Entity, Model};
+
+/// Has the nodes' appends come one after the other, in PostgreSQL. The number means nothing but this.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7311412)";
 
 /// Keeps what happened in the database.
 #[derive(Clone, Debug)]
@@ -35,12 +39,23 @@ impl SeaOrmAuditTrail {
         }
         let known = OnConflict::column(Column::Key).do_nothing().to_owned();
         let insert = Entity::insert_many(entries.iter().map(row)).on_conflict(known).try_insert();
-        insert.exec_without_returning(self.database.writer()).await.map(drop)
+        if self.database.backend() != DbBackend::Postgres {
+            return insert.exec_without_returning(self.database.writer()).await.map(drop);
+        }
+        // Positions are a sequence's: without the lock, a later one could be visible before an earlier one.
+        let transaction = self.database.begin().await?;
+        transaction.execute_unprepared(LOCK).await?;
+        insert.exec_without_returning(&transaction).await?;
+        transaction.commit().await
     }
 
     async fn select(&self, Position(position): Position, limit: u64) -> Result<Vec<Model>, DbErr> {
         let behind = Entity::find().filter(Column::Id.gt(position)).order_by_asc(Column::Id).limit(limit);
         behind.all(self.database.reader()).await
+    }
+
+    async fn highest(&self) -> Result<Option<Model>, DbErr> {
+        Entity::find().order_by_desc(Column::Id).one(self.database.reader()).await
     }
 
     async fn last_before(&self, time: Timestamp) -> Result<Option<Model>, DbErr> {
@@ -58,6 +73,11 @@ impl AuditTrail for SeaOrmAuditTrail {
     async fn after(&self, position: Position, limit: u64) -> Result<Vec<(Position, AuditEntry)>, StoreError> {
         let rows = self.database.bounded("read audit trail", self.select(position, limit)).await?;
         rows.into_iter().map(|row| Ok((Position(row.id), entry(row)?))).collect()
+    }
+
+    async fn last(&self) -> Result<Position, StoreError> {
+        let row = self.database.bounded("read audit trail", self.highest()).await?;
+        Ok(row.map_or(Position::default(), |row| Position(row.id)))
     }
 
     async fn position_before(&self, time: Timestamp) -> Result<Position, StoreError> {

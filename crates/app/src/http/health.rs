@@ -1,4 +1,4 @@
-//! The admin listener: whether the process lives, whether it can do its work, and what it measures.
+//! The admin listener: whether the process lives, whether it can do its work, what it measures, and what becomes of sessions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,9 @@ use markt_domain::ports::StoreError;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
+
+use super::events::{EventStreams, events};
+use super::openapi::BASE_PATH;
 
 /// How long a store may take to say that it is there.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -63,13 +66,14 @@ impl Readiness {
 }
 
 /// The admin listener's routes.
-pub fn admin_router(readiness: Arc<Readiness>, metrics: Arc<Registry>) -> Router {
+pub fn admin_router(readiness: Arc<Readiness>, metrics: Arc<Registry>, streams: EventStreams) -> Router {
     let metrics = get(move || async move { show(&metrics) });
     Router::new()
         .route("/metrics", metrics)
         .route("/health/live", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/health/ready", get(ready))
         .with_state(readiness)
+        .merge(Router::new().route(&format!("{BASE_PATH}/events"), get(events)).with_state(streams))
 }
 
 /// The metrics in the text format of OpenMetrics.

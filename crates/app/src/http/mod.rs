@@ -11,6 +11,7 @@ pub(crate) mod cross_origin;
 mod domain_errors;
 mod envelope;
 mod error;
+pub mod events;
 mod fields;
 pub mod health;
 mod openapi;

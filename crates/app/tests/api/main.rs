@@ -20,6 +20,7 @@ mod documented_answers;
 mod email_verification;
 mod endings;
 mod errors;
+mod events;
 mod forward_auth;
 mod gateways;
 mod health;

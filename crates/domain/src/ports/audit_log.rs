@@ -4,8 +4,9 @@
 //!
 //! - [`AuditLog::record`] is called in the middle of requests: it neither waits nor fails. What can't be kept is lost, and
 //!   counted.
-//! - An [`AuditTrail`] only grows, but for what is older than it is to be kept. Positions grow with it; one may be skipped,
-//!   and those of writers at the same time may become visible in another order than theirs.
+//! - An [`AuditTrail`] only grows, but for what is older than it is to be kept. Positions grow with it, from 1 on; one may be
+//!   skipped. Entries become visible in the order of their positions, whoever writes them: who has read up to one of them
+//!   has missed none.
 //! - The suite `markt_test_support::contracts::audit_trail` passes.
 
 use async_trait::async_trait;
@@ -38,6 +39,12 @@ pub trait AuditTrail: Send + Sync {
     /// # Errors
     /// If the store can't be reached or read.
     async fn after(&self, position: Position, limit: u64) -> Result<Vec<(Position, AuditEntry)>, StoreError>;
+
+    /// The highest position that there is; the beginning if there is none.
+    ///
+    /// # Errors
+    /// If the store can't be reached or read.
+    async fn last(&self) -> Result<Position, StoreError>;
 
     /// The position of the last entry that happened before this time; the beginning if there is none.
     ///

@@ -12,6 +12,7 @@ pub mod devices;
 pub mod edit_profile;
 pub mod end_others;
 pub mod exchange_token;
+pub mod follow_sessions;
 pub mod inspect_sessions;
 pub mod issue_session;
 pub mod log_in;

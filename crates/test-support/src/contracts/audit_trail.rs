@@ -36,6 +36,8 @@ macro_rules! audit_trail_contract {
             what_is_written_again_is_there_once,
             nothing_is_added_when_there_is_nothing_to_add,
             what_many_write_at_once_is_all_there,
+            who_follows_while_many_write_misses_nothing,
+            the_last_position_is_the_highest,
             the_place_of_a_time_is_behind_what_came_before_it,
             what_is_too_old_is_forgotten_and_no_more,
         ] }
@@ -119,6 +121,43 @@ pub async fn what_many_write_at_once_is_all_there(fixture: Fixture<'_>) {
     let mut numbers: Vec<_> = all(&*fixture.trail()).await.iter().filter_map(|entry| entry.record.count).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..80).collect::<Vec<_>>());
+}
+
+/// Who has read up to a position doesn't look behind it any more.
+pub async fn who_follows_while_many_write_misses_nothing(fixture: Fixture<'_>) {
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let trail = fixture.trail();
+        writers.spawn(async move {
+            for n in 0..15 {
+                let entries: Vec<_> = (0..writer + 1).map(|_| entry(numbered(n))).collect();
+                trail.append(&entries).await.unwrap();
+            }
+        });
+    }
+    let (trail, mut position, mut seen) = (fixture.trail(), Position::default(), 0);
+    loop {
+        let all_written = writers.is_empty();
+        let page = trail.after(position, 1000).await.unwrap();
+        position = page.last().map_or(position, |(last, _)| *last);
+        seen += page.len();
+        if all_written {
+            break;
+        }
+        while writers.try_join_next().is_some() {}
+    }
+    assert_eq!(seen, 15 * (1..=8).sum::<usize>());
+}
+
+/// And the beginning where there is nothing.
+pub async fn the_last_position_is_the_highest(fixture: Fixture<'_>) {
+    let trail = fixture.trail();
+    assert_eq!(trail.last().await.unwrap(), Position::default());
+    let mut entries = minutes_apart(3);
+    entries.reverse();
+    trail.append(&entries).await.unwrap();
+    let read = trail.after(Position::default(), 10).await.unwrap();
+    assert_eq!(trail.last().await.unwrap(), read[2].0);
 }
 
 /// So that it can be looked at from then on.
