@@ -61,7 +61,7 @@ impl Follower {
 
     /// Reads on. False at the end.
     async fn read(&mut self) -> bool {
-        let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("nothing is told").unwrap();
+        let chunk = timeout(PATIENCE, self.response.chunk()).await.unwrap().unwrap();
         let Some(chunk) = chunk else { return false };
         self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         while let Some((block, rest)) = self.text.split_once("\n\n") {
