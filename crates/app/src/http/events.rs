@@ -1,7 +1,7 @@
 //! `GET /api/v1/events` on the admin listener: what becomes of sessions, as server-sent events.
 //!
-//! A stream holds a place in the trail and nothing else. It reads on when the client has taken what was read before, so that
-//! one who is slow fills no memory, and is cut off by the listener's limit; who comes back goes on from where that was.
+//! A stream holds a place in the trail and nothing else. It reads on when the client has taken what was read before, so
+//! that one who is slow fills no memory, and is cut off by the listener's limit; who comes back goes on from there.
 
 use std::convert::Infallible;
 use std::sync::Arc;

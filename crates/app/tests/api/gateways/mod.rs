@@ -1,7 +1,7 @@
 //! Forward authentication through real gateways, by the very files of `docs/guides/forward-auth`.
 
-/// Makes a test of each function for each gateway. nginx and Caddy are Debian's; the others have to be there already, so
-/// they are tried on request: `cargo test --test api -- --ignored gateways`.
+/// Makes a test of each function for each gateway. nginx and Caddy are Debian's; the others have to be there already,
+/// so they are tried on request: `cargo test --test api -- --ignored gateways`.
 macro_rules! through_each_gateway {
     ($($name:ident),+ $(,)?) => {
         mod nginx {
