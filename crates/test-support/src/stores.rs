@@ -3,27 +3,39 @@
 //! A test that needs a server fails without one; it never passes by being skipped.
 
 mod databases;
+mod own_cluster;
 mod own_postgres;
 pub(crate) mod own_process;
 mod own_redis;
+mod own_sentinels;
+mod redis_command;
 mod relay;
+mod replicated;
 mod sql;
 
 use std::env;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
 pub use databases::{PostgresDatabase, SqliteDatabase};
+pub use own_cluster::OwnCluster;
 pub use own_postgres::OwnPostgres;
 pub use own_redis::OwnRedis;
+pub use own_sentinels::OwnSentinels;
+pub use redis_command::{redis_command, try_redis_command};
 pub use relay::Relay;
+pub use replicated::Replicated;
 pub use sql::{execute_sql, query_texts};
 
 /// Names the Redis server, as `redis://host:port`.
 pub const REDIS_VARIABLE: &str = "TEST_REDIS_URL";
 /// Names the PostgreSQL server, as `postgres://user@host:port/database`; its user may create databases.
 pub const POSTGRES_VARIABLE: &str = "TEST_DATABASE_URL";
+
+/// Much longer than servers need to find each other, or to agree on another primary.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The Redis server's URL.
 ///
@@ -43,6 +55,15 @@ pub fn redis_url() -> String {
 #[must_use]
 pub fn postgres_server_url() -> String {
     required(POSTGRES_VARIABLE)
+}
+
+/// Waits until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 fn required(variable: &str) -> String {

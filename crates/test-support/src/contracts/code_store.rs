@@ -40,7 +40,7 @@ pub trait CodeStoreFixture: Send + Sync {
 /// See [`contracts::code_store`](crate::contracts::code_store).
 #[macro_export]
 macro_rules! code_store_contract {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $make:expr $(, $how:ident)?) => {
         $crate::contract_tests! { code_store, $name, $make, [
             without_a_code_there_is_nothing_to_try_or_redeem,
             a_code_can_be_tried_as_often_as_it_says,
@@ -56,7 +56,7 @@ macro_rules! code_store_contract {
             codes_of_different_users_keep_apart,
             of_many_callers_no_more_get_a_try_than_there_are,
             of_many_callers_one_redeems_the_code,
-        ] }
+        ] $(, $how)? }
     };
 }
 

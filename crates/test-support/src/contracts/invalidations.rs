@@ -37,7 +37,7 @@ pub trait InvalidationsFixture: SessionStoreFixture {
 /// Makes a test of each promise: `invalidations_contract!(module_name, future_of_fixture)`.
 #[macro_export]
 macro_rules! invalidations_contract {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $make:expr $(, $how:ident)?) => {
         $crate::contract_tests! { invalidations, $name, $make, [
             what_another_ends_is_told,
             what_another_rotates_is_told,
@@ -48,7 +48,7 @@ macro_rules! invalidations_contract {
             what_is_touched_here_is_not_told_and_what_another_ends_after_it_is,
             whoever_is_proven_alive_has_told_all_that_came_before,
             a_channel_that_nothing_is_told_by_stays_alive,
-        ] }
+        ] $(, $how)? }
     };
 }
 

@@ -1,7 +1,8 @@
 //! One suite for each port, for every adapter of it.
 //!
 //! A suite is a module of `async fn`s, one a promise, whose names are sentences, and a macro that makes a test of each
-//! for one adapter.
+//! for one adapter. Where the servers under an adapter take long to start, `in_turn` as its last argument makes one test
+//! of all of them.
 
 pub mod audit_trail;
 pub mod code_store;
@@ -27,6 +28,16 @@ macro_rules! contract_tests {
                     let fixture = $make.await;
                     $crate::contracts::$suite::$promise(&fixture).await;
                 }
+            )*
+        }
+    };
+    ($suite:ident, $name:ident, $make:expr, [$($promise:ident),* $(,)?], in_turn) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $name() {
+            let fixture = $make.await;
+            $(
+                println!("{}", stringify!($promise));
+                $crate::contracts::$suite::$promise(&fixture).await;
             )*
         }
     };

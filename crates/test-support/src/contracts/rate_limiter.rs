@@ -35,7 +35,7 @@ pub trait RateLimiterFixture: Send + Sync {
 /// See [`contracts::rate_limiter`](crate::contracts::rate_limiter).
 #[macro_export]
 macro_rules! rate_limiter_contract {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $make:expr $(, $how:ident)?) => {
         $crate::contract_tests! { rate_limiter, $name, $make, [
             as_many_as_the_rate_says_pass_at_once_and_no_more,
             a_refusal_says_when_there_is_room_again,
@@ -53,7 +53,7 @@ macro_rules! rate_limiter_contract {
             odd_rates_let_as_many_pass_as_they_say,
             of_many_callers_as_many_pass_as_the_rate_says,
             many_callers_of_several_buckets_in_any_order_overdraw_none_and_all_are_answered,
-        ] }
+        ] $(, $how)? }
     };
 }
 

@@ -36,7 +36,7 @@ type Fixture<'a> = &'a dyn SessionDirectoryFixture;
 /// See [`contracts::session_directory`](crate::contracts::session_directory).
 #[macro_export]
 macro_rules! session_directory_contract {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $make:expr $(, $how:ident)?) => {
         $crate::contract_tests! { session_directory, $name, $make, [
             every_session_is_on_a_page_as_it_is_found,
             what_has_ended_or_was_rotated_away_is_on_none,
@@ -46,7 +46,7 @@ macro_rules! session_directory_contract {
             a_session_is_located_by_each_id_that_finds_it,
             what_cant_be_read_is_located_and_what_isnt_there_is_not,
             the_sessions_are_counted_and_weighed,
-        ] }
+        ] $(, $how)? }
     };
 }
 

@@ -80,7 +80,7 @@ pub trait SessionStoreFixture: Send + Sync {
 /// See [`contracts::session_store`](crate::contracts::session_store).
 #[macro_export]
 macro_rules! session_store_contract {
-    ($name:ident, $make:expr) => {
+    ($name:ident, $make:expr $(, $how:ident)?) => {
         $crate::contract_tests! { session_store, $name, $make, [
             a_created_session_is_found_whole,
             every_kind_of_session_is_found_as_it_was_created,
@@ -175,7 +175,7 @@ macro_rules! session_store_contract {
             all_of_many_sessions_are_listed,
             what_ended_is_listed_no_more,
             any_sequence_of_operations_agrees_with_the_model,
-        ] }
+        ] $(, $how)? }
     };
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::own_process::OwnProcess;
+use super::redis_command::redis_command;
+use super::until;
 use crate::programs::free_port;
 
 /// An empty `redis-server` on a free port, which dies with this value.
@@ -97,4 +99,16 @@ fn launch(port: u16, arguments: &[String], folder: &TempDir) -> OwnProcess {
     let mut all = vec!["redis-server", "--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir", "."];
     all.extend(arguments.iter().map(String::as_str));
     OwnProcess::start(folder.path(), None, &all)
+}
+
+/// Waits until the replica of this primary has all that was written so far.
+pub(super) async fn wait_until_replicated(primary: &str) {
+    let offset = async |name: &str| {
+        let replication = redis_command(primary, &["INFO", "replication"]).await;
+        let numbers =
+            replication.split(['\r', '\n', ',']).find_map(|part| part.strip_prefix(name)?.parse::<u64>().ok());
+        numbers.unwrap_or_default()
+    };
+    let written = offset("master_repl_offset:").await;
+    until("the replica has all", async || offset("offset=").await >= written).await;
 }
