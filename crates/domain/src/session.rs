@@ -35,9 +35,23 @@ pub struct MalformedSecret;
 impl SessionSecret {
     /// Draws a new secret.
     pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self::generate_where(entropy, |_| true)
+    }
+
+    /// Draws a new secret whose id is like this.
+    ///
+    /// From what is drawn it goes on by one, until the id suits: of `n` ids that one of suits, that leaves 256 bits but
+    /// for `log2(n)` and a few, and is quicker than to draw each time.
+    pub fn generate_where(entropy: &dyn Entropy, suits: impl Fn(&SessionId) -> bool) -> Self {
         let mut bits = Zeroizing::new([0_u8; 32]);
         entropy.fill(bits.as_mut());
-        Self::from_bits(&bits)
+        loop {
+            let secret = Self::from_bits(&bits);
+            if suits(&secret.id()) {
+                return secret;
+            }
+            increment(bits.as_mut());
+        }
     }
 
     /// The secret of these bits, which nobody may be able to guess.
@@ -73,6 +87,16 @@ impl SessionSecret {
     #[must_use]
     pub fn id(&self) -> SessionId {
         SessionId(Digest::of(self.0.as_slice()))
+    }
+}
+
+/// Adds one to the number that these bytes are, the last one counting least.
+fn increment(bits: &mut [u8]) {
+    for byte in bits.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            return;
+        }
     }
 }
 
@@ -427,6 +451,23 @@ mod tests {
         assert_eq!(secret.expose().len(), SECRET_LENGTH);
         assert_eq!(SessionSecret::parse(secret.expose()), Ok(secret.clone()));
         assert_eq!(secret.id().to_string(), Digest::of(secret.expose().as_bytes()).to_string());
+    }
+
+    #[test]
+    fn a_secret_is_drawn_until_its_id_suits() {
+        let suits = |id: &SessionId| id.to_string().starts_with("abc");
+        let secret = SessionSecret::generate_where(&Counting::default(), suits);
+        assert!(suits(&secret.id()));
+        assert_eq!(SessionSecret::parse(secret.expose()), Ok(secret.clone()));
+    }
+
+    #[test]
+    fn what_is_counted_up_carries_over() {
+        for (before, after) in [([0, 0], [0, 1]), ([0, 255], [1, 0]), ([255, 255], [0, 0])] {
+            let mut bits = before;
+            increment(&mut bits);
+            assert_eq!(bits, after);
+        }
     }
 
     #[test]

@@ -51,6 +51,10 @@ impl<S: SessionStore + 'static> SessionStore for NearCache<S> {
         finish("create session", work).await
     }
 
+    fn suits(&self, id: &SessionId, user: &UserId) -> bool {
+        self.shared.store.suits(id, user)
+    }
+
     fn peek(&self, id: &SessionId) -> Option<Arc<StoredSession>> {
         self.shared.peek(id)
     }

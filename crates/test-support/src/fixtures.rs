@@ -1,13 +1,16 @@
 //! Values that tests begin with.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use markt_domain::Timestamp;
 use markt_domain::client::Client;
 use markt_domain::credentials::{EmailAddress, PasswordHash, Username};
+use markt_domain::digest::Digest;
 use markt_domain::ports::clock::Clock as _;
+use markt_domain::ports::entropy::Entropy as _;
 use markt_domain::role::Role;
-use markt_domain::session::{Session, SessionSecret, Transport};
+use markt_domain::session::{Session, SessionId, Transport};
 use markt_domain::user::{NewBuyer, NewSeller, NewUser, SessionEpoch, UserId};
 
 use crate::clock::MovableClock;
@@ -25,11 +28,37 @@ pub fn user_id() -> UserId {
     UserId::generate(&MachineEntropy)
 }
 
+/// Whether an id may be that of a session of a user's.
+type Suits = fn(&SessionId, &UserId) -> bool;
+
+static SUITS: OnceLock<Suits> = OnceLock::new();
+
+/// From now on the ids of [sessions](session) suit their users, as a store that is spread over several servers wants it.
+/// For other stores they are as good as any.
+pub fn suit_ids_by(suits: Suits) {
+    SUITS.get_or_init(|| suits);
+}
+
+/// The id of a new session of this user's.
+fn session_id(user: &UserId) -> SessionId {
+    let mut bytes = [0; 32];
+    MachineEntropy.fill(&mut bytes);
+    for _ in 0..u16::MAX {
+        let id = SessionId::new(Digest::from_bytes(bytes));
+        if SUITS.get().is_none_or(|suits| suits(&id, user)) {
+            return id;
+        }
+        let first = u16::from_be_bytes([bytes[0], bytes[1]]).wrapping_add(1);
+        bytes[..2].copy_from_slice(&first.to_be_bytes());
+    }
+    panic!("no id suits {user}");
+}
+
 /// A session of this user that began just now, lives for a week unused and a month at most.
 #[must_use]
 pub fn session(user: &UserId) -> Session {
     let now = now();
-    let id = SessionSecret::generate(&MachineEntropy).id();
+    let id = session_id(user);
     Session {
         id,
         family: id.family(),

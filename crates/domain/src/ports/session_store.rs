@@ -12,7 +12,7 @@
 //!   until it gets round to forgetting it, and never forgets one early.
 //! - How a session ended is remembered for [`ENDING_REMEMBERED_FOR`](crate::session::ENDING_REMEMBERED_FOR), or less if
 //!   the adapter is told so.
-//! - The secret never comes here.
+//! - The secret never comes here. Ids are drawn so that the store [`suits`](SessionStore::suits) them to their users.
 //! - The suite `markt_test_support::contracts::session_store` passes.
 
 use std::num::NonZeroU32;
@@ -94,6 +94,14 @@ pub trait SessionStore: Send + Sync {
         max_per_user: NonZeroU32,
         replaces: &[SessionId],
     ) -> Result<Creation, StoreError>;
+
+    /// Whether a session of this user's may have this id. A store that is spread over several servers keeps what belongs
+    /// to one user on one of them, so that it can be changed in one step, and finds that server by an id alone. One id
+    /// in some thousands suits at least.
+    fn suits(&self, id: &SessionId, user: &UserId) -> bool {
+        let _all_is_in_one_place = (id, user);
+        true
+    }
 
     /// The session with this very id as far as it is known without asking anybody, and can be relied on. Nothing says
     /// nothing: the session may be there. Only a cache over a store knows anything.

@@ -89,7 +89,7 @@ impl IssueSession {
         request: &SessionRequest,
         proof: Proof,
     ) -> Result<Option<IssuedSession>, StoreError> {
-        let secret = SessionSecret::generate(self.entropy.as_ref());
+        let secret = SessionSecret::generate_where(self.entropy.as_ref(), |id| self.sessions.suits(id, user));
         match self.with_secret(&secret, user, state, role, request, proof).await? {
             Issue::Kept(session) => {
                 let handed_out = self.authenticator.hand_out(&session, secret)?;

@@ -68,7 +68,8 @@ impl RotateSession {
             else {
                 return self.change(id, true, change).await;
             };
-            let secret = SessionSecret::generate(self.entropy.as_ref());
+            let suits = |id: &SessionId| self.sessions.suits(id, &session.user_id);
+            let secret = SessionSecret::generate_where(self.entropy.as_ref(), suits);
             let now = self.clock.now();
             // Where the client holds tokens, the session keeps its id, and its chain goes on by one.
             let refresh = session.refresh.map(|chain| chain.next(now));

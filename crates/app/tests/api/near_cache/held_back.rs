@@ -44,6 +44,10 @@ pub struct HeldBack<S> {
 
 #[async_trait]
 impl<S: SessionStore> SessionStore for HeldBack<S> {
+    fn suits(&self, id: &SessionId, user: &UserId) -> bool {
+        self.store.suits(id, user)
+    }
+
     async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         let held = self.holding.0.lock().unwrap().take();
         let found = self.store.find(id).await;

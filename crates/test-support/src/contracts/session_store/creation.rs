@@ -11,7 +11,9 @@ use markt_domain::session::{Session, Transport};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::support::{CREATED, Fixture, NO_LIMIT, create, end_epoch, find, found, log_out, session_of};
+use super::support::{
+    CREATED, Fixture, NO_LIMIT, create, end_epoch, find, found, log_out, session_of, user_that_suits,
+};
 use crate::fixtures;
 
 /// A session as it began: found with the same fields, and the version of its user.
@@ -112,8 +114,8 @@ pub async fn a_taken_id_is_refused_and_the_session_with_it_left_alone(fixture: F
 /// Nor does the attempt count among the other user's sessions.
 pub async fn an_id_is_taken_for_other_users_too(fixture: Fixture<'_>) {
     let (ann, anns_state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
     let session = session_of(&ann, anns_state);
+    let (bob, bobs_state) = user_that_suits(fixture, &session.id).await;
     create(fixture, &session, anns_state.version).await;
     let bobs = Session { id: session.id, ..session_of(&bob, bobs_state) };
     let creation = fixture.store().create(&bobs, bobs_state.version, NO_LIMIT, &[]).await.unwrap();
@@ -143,7 +145,9 @@ pub async fn a_session_that_has_ended_already_is_created_without_ado_and_never_c
 pub async fn of_many_creations_of_one_id_one_succeeds(fixture: Fixture<'_>) {
     const ROUNDS: usize = 20;
     const RACERS: usize = 16;
-    let users = [fixture.new_user().await, fixture.new_user().await];
+    let first = fixture.new_user().await;
+    let second = user_that_suits(fixture, &session_of(&first.0, first.1).id).await;
+    let users = [first, second];
     for _ in 0..ROUNDS {
         let id = session_of(&users[0].0, users[0].1).id;
         let start = Arc::new(Barrier::new(RACERS));

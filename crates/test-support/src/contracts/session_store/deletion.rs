@@ -6,7 +6,9 @@ use markt_domain::session::{Ending, Session};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::support::{CREATED, Fixture, NO_LIMIT, create, create_many, end_epoch, find, log_out, session_of};
+use super::support::{
+    CREATED, Fixture, NO_LIMIT, create, create_many, end_epoch, find, log_out, session_of, user_that_suits,
+};
 
 /// And stays gone.
 pub async fn a_deleted_session_is_gone(fixture: Fixture<'_>) {
@@ -31,8 +33,8 @@ pub async fn what_is_not_there_cant_be_deleted(fixture: Fixture<'_>) {
 /// Nothing of the old session is left to be in the way of a new one.
 pub async fn a_deleted_sessions_id_is_free_again(fixture: Fixture<'_>) {
     let (ann, anns_state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
     let session = session_of(&ann, anns_state);
+    let (bob, bobs_state) = user_that_suits(fixture, &session.id).await;
     create(fixture, &session, anns_state.version).await;
     assert!(log_out(fixture, &session.id).await);
     let bobs = Session { id: session.id, ..session_of(&bob, bobs_state) };

@@ -6,7 +6,8 @@ use markt_domain::Timestamp;
 use markt_domain::session::{Ending, Session};
 
 use super::support::{
-    Fixture, create, create_many, end_epoch, ending, find, found, grace, log_out, new_session, rotate, session_of,
+    Fixture, create, create_many, end_epoch, ending, find, found, grace, log_out, new_session, new_session_beside,
+    rotate, session_of,
 };
 use crate::fixtures;
 
@@ -106,7 +107,7 @@ pub async fn a_session_that_runs_out_expires(fixture: Fixture<'_>) {
 pub async fn an_id_that_a_session_is_rotated_to_has_no_ending(fixture: Fixture<'_>) {
     let (_, _, ended) = new_session(fixture).await;
     assert!(log_out(fixture, &ended.id).await);
-    let (_, _, session) = new_session(fixture).await;
+    let (_, _, session) = new_session_beside(fixture, &ended.id).await;
     let before = found(fixture, &session.id).await;
     let successor = Session { id: ended.id, ..session.clone() };
     let grace = grace();

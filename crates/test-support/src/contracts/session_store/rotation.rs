@@ -9,7 +9,7 @@ use markt_domain::session::{Ending, Session};
 
 use super::support::{
     Fixture, NO_LIMIT, change_user, create, end_epoch, ending, find, found, grace, listed, log_out, new_session,
-    rotate, session_of, successor_of, version_of,
+    new_session_beside, rotate, session_of, successor_of, version_of,
 };
 use crate::fixtures;
 
@@ -154,8 +154,8 @@ pub async fn a_successors_id_that_is_taken_is_a_conflict(fixture: Fixture<'_>) {
     let (user, state, session) = new_session(fixture).await;
     let other = session_of(&user, state);
     create(fixture, &other, state.version).await;
-    let (_, _, bobs) = new_session(fixture).await;
-    let (_, _, former) = new_session(fixture).await;
+    let (_, _, bobs) = new_session_beside(fixture, &session.id).await;
+    let (_, _, former) = new_session_beside(fixture, &session.id).await;
     let latter = rotate(fixture, &former.id).await;
     let taken = [session.id, other.id, bobs.id, former.id, latter.id];
     let before = [found(fixture, &session.id).await, found(fixture, &bobs.id).await, found(fixture, &former.id).await];

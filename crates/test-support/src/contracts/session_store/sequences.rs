@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::model::Model;
-use super::support::Fixture;
+use super::support::{Fixture, user_that_suits};
 use crate::fixtures;
 
 /// How many sequences are tried, unless `PROPTEST_CASES` says so.
@@ -117,8 +117,13 @@ impl<'a> Case<'a> {
     async fn begin(fixture: Fixture<'a>) -> Self {
         let mut model = Model::default();
         let (mut users, mut first_epochs) = (Vec::new(), Vec::new());
-        for _ in 0..USERS {
-            let (user, state) = fixture.new_user().await;
+        let first = fixture.new_user().await;
+        let id = fixtures::session(&first.0).id;
+        let mut all = vec![first];
+        while all.len() < USERS {
+            all.push(user_that_suits(fixture, &id).await);
+        }
+        for (user, state) in all {
             model.users.insert(user.clone(), state);
             first_epochs.push(state.epoch);
             users.push(user);

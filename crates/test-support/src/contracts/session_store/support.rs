@@ -32,9 +32,29 @@ pub(super) async fn create(fixture: Fixture<'_>, session: &Session, version: Use
     assert_eq!(creation, CREATED);
 }
 
+/// A new user whom this id suits, too: anybody, where all ids suit everybody.
+pub(super) async fn user_that_suits(fixture: Fixture<'_>, id: &SessionId) -> (UserId, UserState) {
+    loop {
+        let (user, state) = fixture.new_user().await;
+        if fixture.store().suits(id, &user) {
+            return (user, state);
+        }
+    }
+}
+
 /// A new user's session, created.
 pub(crate) async fn new_session(fixture: Fixture<'_>) -> (UserId, UserState, Session) {
     let (user, state) = fixture.new_user().await;
+    session_of_new(fixture, user, state).await
+}
+
+/// The same, of a user whom this id suits, too.
+pub(super) async fn new_session_beside(fixture: Fixture<'_>, id: &SessionId) -> (UserId, UserState, Session) {
+    let (user, state) = user_that_suits(fixture, id).await;
+    session_of_new(fixture, user, state).await
+}
+
+async fn session_of_new(fixture: Fixture<'_>, user: UserId, state: UserState) -> (UserId, UserState, Session) {
     let session = session_of(&user, state);
     create(fixture, &session, state.version).await;
     (user, state, session)
