@@ -35,7 +35,7 @@ impl StoreGuard {
         let _observed_already = self.observer.set(observer);
     }
 
-    /// Does this, unless the store can't be asked now; tells the observer, if there is one, and the trace what came of it.
+    /// Does this, unless the store can't be asked now, and [tells](Self::observe) what came of it.
     ///
     /// # Errors
     /// Those of the work; and if the store is known not to answer, or too many wait for it already.
@@ -44,11 +44,21 @@ impl StoreGuard {
         operation: &'static str,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let (span, begun) = (trace::step(operation), Instant::now());
-        let outcome = match self.enter(operation) {
-            Ok(_place) => work.instrument(span.clone()).await,
-            Err(refused) => Err(refused),
+        let entered = async {
+            let _place = self.enter(operation)?;
+            work.await
         };
+        self.observe(operation, entered).await
+    }
+
+    /// Waits for this, and tells the observer, if there is one, and the trace what came of it.
+    pub async fn observe<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let (span, begun) = (trace::step(operation), Instant::now());
+        let outcome = work.instrument(span.clone()).await;
         trace::see(&span, &outcome);
         if let Some(observer) = self.observer.get() {
             observer.observe(operation, begun.elapsed(), outcome.as_ref().err().map(|error| error.kind));
@@ -63,7 +73,10 @@ impl StoreGuard {
     }
 
     /// Lets an operation through, for as long as the place is held.
-    fn enter(&self, operation: &'static str) -> Result<Place<'_>, StoreError> {
+    ///
+    /// # Errors
+    /// If the store is known not to answer, or too many wait for it already.
+    pub fn enter(&self, operation: &'static str) -> Result<Place<'_>, StoreError> {
         self.breaker.check().map_err(|refusal| StoreError::unavailable(operation, refusal))?;
         self.bulkhead.enter().map_err(|refusal| StoreError::unavailable(operation, refusal))
     }

@@ -11,20 +11,20 @@ use markt_domain::ports::clock::Clock;
 use markt_domain::ports::code_store::{CodeStore, StoredCode};
 use markt_domain::user::UserId;
 
-use crate::connection::Connections;
+use crate::scripts;
+use crate::servers::Servers;
 use crate::time_to_live::time_to_live;
-use crate::{keys, scripts};
 
-/// Keeps codes in Redis, as told in [`keys`].
+/// Keeps codes in Redis, as told in [`keys`](crate::keys).
 #[derive(Clone)]
 pub struct RedisCodeStore {
-    connections: Connections,
+    servers: Servers,
     clock: Arc<dyn Clock>,
 }
 
 impl RedisCodeStore {
-    pub(crate) fn new(connections: Connections, clock: Arc<dyn Clock>) -> Self {
-        Self { connections, clock }
+    pub(crate) fn new(servers: Servers, clock: Arc<dyn Clock>) -> Self {
+        Self { servers, clock }
     }
 }
 
@@ -32,10 +32,10 @@ impl RedisCodeStore {
 impl CodeStore for RedisCodeStore {
     async fn put(&self, user: &UserId, purpose: CodePurpose, code: &StoredCode) -> Result<(), StoreError> {
         scripts::run(
-            &self.connections,
+            &self.servers,
             "put code",
             &scripts::PUT_CODE,
-            vec![keys::code(user, purpose)],
+            vec![self.servers.keys().code(user, purpose)],
             vec![
                 code.hash.expose().into(),
                 i64::from(code.tries_left).into(),
@@ -53,10 +53,10 @@ impl CodeStore for RedisCodeStore {
         now: Timestamp,
     ) -> Result<Option<PasswordHash>, StoreError> {
         let hash: Option<String> = scripts::run(
-            &self.connections,
+            &self.servers,
             "take a code's try",
             &scripts::TAKE_TRY,
-            vec![keys::code(user, purpose)],
+            vec![self.servers.keys().code(user, purpose)],
             vec![now.unix_milliseconds().into()],
         )
         .await?;
@@ -65,10 +65,10 @@ impl CodeStore for RedisCodeStore {
 
     async fn redeem(&self, user: &UserId, purpose: CodePurpose, hash: &PasswordHash) -> Result<bool, StoreError> {
         let redeemed: u64 = scripts::run(
-            &self.connections,
+            &self.servers,
             "redeem code",
             &scripts::REDEEM,
-            vec![keys::code(user, purpose)],
+            vec![self.servers.keys().code(user, purpose)],
             vec![hash.expose().into()],
         )
         .await?;

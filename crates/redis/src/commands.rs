@@ -1,34 +1,35 @@
 //! Commands as traces tell of them, by OpenTelemetry's semantic conventions
 //! (<https://opentelemetry.io/docs/specs/semconv/database/redis/>). Keys and values aren't told.
 
+use fred::error::Error;
+use fred::types::config::Config;
 use markt_domain::trace;
 use tracing::Span;
 use tracing::field::Empty;
 
-use crate::url::RedisUrl;
+use crate::errors::is_answer;
 
 /// What is sent.
-pub(crate) struct Command<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Command {
     name: &'static str,
     /// The digest of the script that it runs.
-    script: Option<&'a str>,
+    script: Option<&'static str>,
 }
 
-impl<'a> Command<'a> {
+impl Command {
+    /// Of this name; several at once are `PIPELINE` and the name.
+    pub(crate) const fn named(name: &'static str) -> Self {
+        Self { name, script: None }
+    }
+
     /// The script with this digest.
-    pub(crate) fn script(digest: &'a str) -> Self {
+    pub(crate) const fn script(digest: &'static str) -> Self {
         Self { name: "EVALSHA", script: Some(digest) }
     }
 }
 
-impl From<&'static str> for Command<'_> {
-    /// Of this name; several at once are `PIPELINE` and the name.
-    fn from(name: &'static str) -> Self {
-        Self { name, script: None }
-    }
-}
-
-/// Where commands go.
+/// A server that commands are sent to.
 pub(crate) struct TracedServer {
     database: u8,
     host: String,
@@ -36,14 +37,15 @@ pub(crate) struct TracedServer {
 }
 
 impl TracedServer {
-    /// The Redis with this address; where there are several, the first that it names.
-    pub(crate) fn at(url: &RedisUrl) -> Self {
-        let (host, port) = url.server();
-        Self { database: url.database(), host: host.to_owned(), port }
+    /// The one that is connected to so.
+    pub(crate) fn of(config: &Config) -> Self {
+        let server = config.server.hosts().into_iter().next();
+        let (host, port) = server.map_or_else(Default::default, |server| (server.host.to_string(), server.port));
+        Self { database: config.database.unwrap_or_default(), host, port }
     }
 
     /// A span for a command; none if it isn't part of a trace.
-    pub(crate) fn span(&self, command: &Command<'_>) -> Span {
+    pub(crate) fn span(&self, command: Command) -> Span {
         if !trace::is_traced() {
             return Span::none();
         }
@@ -61,5 +63,14 @@ impl TracedServer {
             server.address = self.host,
             server.port = self.port,
         )
+    }
+}
+
+/// Says of a command's span what came of it.
+pub(crate) fn see<T>(span: &Span, result: &Result<T, Error>) {
+    match result {
+        Ok(_) => {}
+        Err(error) if is_answer(error) => trace::fail(span, "refused"),
+        Err(_) => trace::fail(span, "store_unavailable"),
     }
 }

@@ -1,26 +1,24 @@
-//! The connections: how they are opened, kept and given up on.
+//! The connections to one server: how they are opened, kept and given up on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fred::clients::{Client, Pool, WithOptions};
-use fred::error::{Error, ErrorKind};
+use fred::error::Error;
 use fred::interfaces::ClientLike;
 use fred::types::config::{
     Config, ConnectionConfig, Options, PerformanceConfig, ReconnectError, ReconnectPolicy, TcpConfig,
     UnresponsiveConfig,
 };
 use fred::types::{ConnectHandle, RespVersion};
-use futures_util::future::BoxFuture;
-use markt_domain::ports::StoreError;
+use futures_util::future::try_join_all;
 use markt_domain::session::ENDING_REMEMBERED_FOR;
 use markt_domain::store_guard::StoreGuard;
-use markt_domain::trace;
 use socket2::TcpKeepalive;
+use tracing::Span;
 
 use crate::commands::{Command, TracedServer};
-use crate::errors::{ConnectError, is_answer, store_error};
-use crate::url::{InvalidRedisUrl, RedisUrl};
 
 /// The first and the longest pause before connecting anew, in milliseconds.
 const RECONNECT_DELAY: (u32, u32) = (20, 500);
@@ -31,17 +29,10 @@ const REVIVAL_DELAY: Duration = Duration::from_secs(1);
 /// How many changes may be told faster than they are heard, before some are missed.
 const TOLD_AT_ONCE: usize = 8192;
 
-/// How many commands may wait for Redis at once: what it answers in some 40 milliseconds, at 100,000 a second. fred
-/// itself bounds nothing.
-const PLACES: usize = 4096;
-
-/// How often a Redis that isn't asked any more is asked whether it is back.
-const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-
 /// How to connect, and how long to remember what sessions leave behind.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectOptions {
-    /// The number of connections; commands take turns on them, any number at once.
+    /// The number of connections to each server; commands take turns on them, any number at once.
     pub connections: usize,
     /// How long a command may take, waiting for its turn included.
     pub command_timeout: Duration,
@@ -71,147 +62,99 @@ impl Default for ConnectOptions {
     }
 }
 
-/// A few connections to one Redis.
+/// A connection, with the bounds that commands have.
+pub(crate) type Connection = WithOptions<Client>;
+
+/// A few connections to one server, and what stands before it.
 #[derive(Clone)]
-pub(crate) struct Connections {
+pub(crate) struct Node {
     pool: Pool,
     options: Options,
     guard: Arc<StoreGuard>,
-    /// What traces say of this Redis.
+    /// What traces say of it.
     server: Arc<TracedServer>,
+    is_closing: Arc<AtomicBool>,
 }
 
-impl Connections {
-    pub(crate) async fn open(url: &RedisUrl, options: ConnectOptions) -> Result<Self, ConnectError> {
-        if options.connections == 0 {
-            return Err(ConnectError::NoConnections);
-        }
+impl Node {
+    /// Connects to this server. From then on lost connections come back by themselves.
+    pub(crate) async fn open(config: Config, options: ConnectOptions, guard: Arc<StoreGuard>) -> Result<Self, Error> {
+        let server = Arc::new(TracedServer::of(&config));
         let pool = Pool::new(
-            config(url)?,
+            config,
             Some(performance(options)),
             Some(connection(options)),
             Some(reconnect_policy()),
             options.connections,
-        )
-        .map_err(|source| connect_error(url, source))?;
-        let mut tasks = Vec::with_capacity(options.connections);
-        for client in pool.clients() {
-            match client.init().await {
-                Ok(task) => tasks.push((client.clone(), task)),
-                Err(source) => {
-                    for (client, _) in tasks {
-                        // It is given up on as it is.
-                        let _ = client.quit().await;
-                    }
-                    return Err(connect_error(url, source));
+        )?;
+        let tasks = try_join_all(pool.clients().iter().map(|client| client.init())).await;
+        let node = Self { pool, options: command_options(options), guard, server, is_closing: Arc::default() };
+        match tasks {
+            Ok(tasks) => {
+                for (client, task) in node.pool.clients().iter().zip(tasks) {
+                    tokio::spawn(keep_alive(client.clone(), task, Arc::clone(&node.is_closing)));
                 }
+                Ok(node)
+            }
+            Err(error) => {
+                // Those that were opened are given up on as they are.
+                tokio::spawn(async move { node.close().await });
+                Err(error)
             }
         }
-        let guard = Arc::new(StoreGuard::new("Redis", PLACES));
-        for (client, task) in tasks {
-            tokio::spawn(keep_alive(client, task, Arc::clone(&guard)));
-        }
-        let server = Arc::new(TracedServer::at(url));
-        Ok(Self { pool, options: command_options(options), guard, server })
     }
 
-    /// Waits for a command's answer: to be sent over the [next](Self::next) connection, or over another to the same
-    /// Redis. It isn't sent if Redis can't be asked now.
-    ///
-    /// fred's futures take 7 KB. They are put into a box at once: within others they would be copied whole, several
-    /// times, wherever one of those is put into its place.
-    pub(crate) fn run<'a, T>(
-        &self,
-        operation: &'static str,
-        command: impl Into<Command<'a>>,
-        answer: impl Future<Output = Result<T, Error>>,
-    ) -> impl Future<Output = Result<T, StoreError>> {
-        let (command, answer) = (command.into(), Box::pin(answer));
-        let traced = async move {
-            let span = self.server.span(&command);
-            let outcome = self.watch(operation, answer).await;
-            trace::see(&span, &outcome);
-            outcome
-        };
-        self.guard.run(operation, traced)
+    /// What stands before this server.
+    pub(crate) fn guard(&self) -> &Arc<StoreGuard> {
+        &self.guard
     }
 
-    /// What stands before this Redis.
-    pub(crate) fn guard(&self) -> Arc<StoreGuard> {
-        Arc::clone(&self.guard)
+    /// A span for a command to this server; none if it isn't part of a trace.
+    pub(crate) fn span(&self, command: Command) -> Span {
+        self.server.span(command)
     }
 
-    /// The same, even if Redis is known not to answer.
-    async fn watch<T>(
-        &self,
-        operation: &'static str,
-        answer: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, StoreError> {
-        let result = answer.await;
-        if self.guard.see(result.as_ref().err().is_none_or(is_answer)) {
-            tokio::spawn(self.clone().until_answered());
-        }
-        result.map_err(|error| store_error(operation, error))
+    /// Whether these are the same connections.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.is_closing, &other.is_closing)
     }
 
     /// The connection whose turn it is, if possible one that is up.
     ///
     /// Taken from the pool once for each command: the pool itself would take turns several times while it sends one,
     /// and could end up sending all of them over the same connection.
-    pub(crate) fn next(&self) -> WithOptions<Client> {
+    pub(crate) fn next(&self) -> Connection {
         self.pool.next_connected().with_options(&self.options)
     }
 
-    /// Asks for a sign of life, even if there was none lately.
-    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.watch("ping Redis", self.next().ping(None)).await
-    }
-
-    /// Finds out when a Redis that isn't asked any more is back. (In a box, since it asks by the way that starts it.)
-    fn until_answered(self) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            while self.guard.is_open() {
-                tokio::time::sleep(PROBE_INTERVAL).await;
-                // The guard has seen what came of it.
-                let _ = self.ping().await;
-            }
-        })
-    }
-
     pub(crate) async fn close(&self) {
-        self.guard.close();
+        self.is_closing.store(true, Ordering::Relaxed);
         // A connection that is down is closed enough.
         let _ = self.pool.quit().await;
     }
 }
 
 /// Opens a connection that stands by itself and isn't opened anew when it is lost, which its task tells by ending.
-pub(crate) async fn dedicated(
-    url: &RedisUrl,
-    options: ConnectOptions,
-) -> Result<(WithOptions<Client>, ConnectHandle), Error> {
-    stand_alone(url, options, RespVersion::RESP3, connection(options)).await
+pub(crate) async fn dedicated(config: Config, options: ConnectOptions) -> Result<(Connection, ConnectHandle), Error> {
+    stand_alone(config, options, connection(options)).await
 }
 
-/// The same, in this version of the protocol, and for a Redis that may be a replica or in trouble: what it refuses for
-/// that is an answer like any other.
+/// The same, in this version of the protocol, and for a server that may be a replica, a Sentinel or in trouble: what it
+/// refuses for that is an answer like any other.
 pub(crate) async fn for_a_look(
-    url: &RedisUrl,
+    config: Config,
     options: ConnectOptions,
     version: RespVersion,
-) -> Result<WithOptions<Client>, Error> {
+) -> Result<Connection, Error> {
     let connection = ConnectionConfig { reconnect_errors: Vec::new(), ..connection(options) };
-    stand_alone(url, options, version, connection).await.map(|(client, _)| client)
+    stand_alone(Config { version, ..config }, options, connection).await.map(|(client, _)| client)
 }
 
 async fn stand_alone(
-    url: &RedisUrl,
+    config: Config,
     options: ConnectOptions,
-    version: RespVersion,
     connection: ConnectionConfig,
-) -> Result<(WithOptions<Client>, ConnectHandle), Error> {
-    let config = config(url).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
-    let config = Config { version, ..config };
+) -> Result<(Connection, ConnectHandle), Error> {
     let performance = PerformanceConfig { broadcast_channel_capacity: TOLD_AT_ONCE, ..performance(options) };
     let client = Client::new(config, Some(performance), Some(connection), None);
     let task = client.init().await?;
@@ -220,31 +163,16 @@ async fn stand_alone(
 
 /// Runs for as long as the connection is wanted. fred connects anew by itself, until it meets an error that it takes
 /// for a mistake in the configuration; what was right at the start is right again at some time.
-async fn keep_alive(client: Client, mut task: ConnectHandle, guard: Arc<StoreGuard>) {
+async fn keep_alive(client: Client, mut task: ConnectHandle, is_closing: Arc<AtomicBool>) {
     loop {
         let end = task.await;
-        if guard.is_closing() {
+        if is_closing.load(Ordering::Relaxed) {
             return;
         }
         tracing::error!(?end, "a connection to Redis was given up on; it is opened anew");
         tokio::time::sleep(REVIVAL_DELAY).await;
         task = client.connect();
     }
-}
-
-fn config(url: &RedisUrl) -> Result<Config, ConnectError> {
-    let parsed = Config::from_url(url.expose()).map_err(|error| match error.kind() {
-        // What is wrong with the certificates of this machine has nothing to do with the address.
-        ErrorKind::Tls => connect_error(url, error),
-        // fred's words may repeat a part of the address, and so a password.
-        _ => InvalidRedisUrl("its port, database, nodes or sentinelServiceName are missing or wrong").into(),
-    })?;
-    Ok(Config {
-        version: RespVersion::RESP3,
-        // A Redis that is away at the start is told of, instead of waited for.
-        fail_fast: true,
-        ..parsed
-    })
 }
 
 fn performance(options: ConnectOptions) -> PerformanceConfig {
@@ -293,12 +221,4 @@ fn reconnect_policy() -> ReconnectPolicy {
 
 fn command_options(options: ConnectOptions) -> Options {
     Options { max_attempts: Some(1), timeout: Some(options.command_timeout), fail_fast: true, ..Options::default() }
-}
-
-pub(crate) fn connect_error(url: &RedisUrl, source: Error) -> ConnectError {
-    let url = url.to_string();
-    match source.kind() {
-        ErrorKind::Auth => ConnectError::Refused { url, source },
-        _ => ConnectError::Unreachable { url, source },
-    }
 }

@@ -3,7 +3,7 @@
 use fred::error::{Error, ErrorKind};
 use markt_domain::ports::StoreError;
 
-use crate::url::InvalidRedisUrl;
+use crate::url::{InvalidRedisUrl, RedisUrl};
 
 /// Why there is no connection to Redis.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,17 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// Why there is no connection to this Redis.
+    pub(crate) fn of(url: &RedisUrl, source: Error) -> Self {
+        let url = url.to_string();
+        match source.kind() {
+            ErrorKind::Auth => Self::Refused { url, source },
+            _ => Self::Unreachable { url, source },
+        }
+    }
+}
+
 /// Tells what an error means that came instead of an answer to a command.
 ///
 /// In doubt Redis is unavailable, since that is what may pass: while it loads its data, has become a replica, is out
@@ -42,10 +53,17 @@ pub enum ConnectError {
 pub(crate) fn store_error(operation: &'static str, error: Error) -> StoreError {
     let of_the_data = match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::Parse | ErrorKind::NotFound => true,
-        ErrorKind::Unknown => error.details().starts_with("ERR "),
+        // Keys of one script that don't belong together never will.
+        ErrorKind::Unknown if error.details().starts_with("CROSSSLOT") => true,
+        ErrorKind::Unknown => error.details().starts_with("ERR ") && !is_on_the_move(&error),
         _ => false,
     };
     if of_the_data { StoreError::unreadable(operation, error) } else { StoreError::unavailable(operation, error) }
+}
+
+/// Whether a script met a key that was just being moved to another server of a cluster.
+fn is_on_the_move(error: &Error) -> bool {
+    error.details().contains("attempted to access a non local key")
 }
 
 /// Whether Redis said it, and not fred for want of an answer. A Redis that answers that it is full or loads its data
@@ -83,6 +101,14 @@ mod tests {
             (ErrorKind::InvalidArgument, "WRONGTYPE Operation", StoreErrorKind::Unreadable),
             (ErrorKind::Parse, "Could not convert to string.", StoreErrorKind::Unreadable),
             (ErrorKind::Unknown, "ERR user_script:3: attempt", StoreErrorKind::Unreadable),
+            (ErrorKind::Unknown, "CROSSSLOT Keys in request", StoreErrorKind::Unreadable),
+            (ErrorKind::Cluster, "CLUSTERDOWN The cluster is down", StoreErrorKind::Unavailable),
+            (ErrorKind::Cluster, "MOVED 3999 127.0.0.1:6381", StoreErrorKind::Unavailable),
+            (
+                ErrorKind::Unknown,
+                "ERR Script attempted to access a non local key in a cluster node",
+                StoreErrorKind::Unavailable,
+            ),
         ] {
             let error = store_error("find session", Error::new(kind, details));
             assert_eq!(error.kind, expected, "{details}");

@@ -8,19 +8,28 @@ use markt_domain::ports::StoreError;
 use markt_domain::ports::session_store::Revision;
 use markt_domain::session::{Session, SessionId};
 
-use crate::connection::Connections;
+use crate::commands::Command;
+use crate::connection::Connection;
+use crate::record;
+use crate::servers::Servers;
 use crate::time_to_live::milliseconds;
-use crate::{keys, record};
 
-pub(crate) async fn plant(connections: &Connections, probe: &Session, lifetime: Duration) -> Result<(), StoreError> {
+pub(crate) async fn plant(servers: &Servers, probe: &Session, lifetime: Duration) -> Result<(), StoreError> {
     const OPERATION: &str = "plant probe";
     let head = record::head(probe, Revision::default()).map_err(|error| StoreError::unreadable(OPERATION, error))?;
-    let lifetime = Some(Expiration::PX(milliseconds(lifetime)));
-    connections
-        .run(OPERATION, "SET", connections.next().set(keys::session(&probe.id), head + "0}", lifetime, None, false))
-        .await
+    let (key, json) = (servers.keys().session(&probe.id), head + "0}");
+    let plant = |connection: Connection| {
+        let (key, json, lifetime) = (key.clone(), json.clone(), Some(Expiration::PX(milliseconds(lifetime))));
+        async move { connection.set(key, json, lifetime, None, false).await }
+    };
+    servers.run(OPERATION, Command::named("SET"), &key, plant).await
 }
 
-pub(crate) async fn revoke(connections: &Connections, id: &SessionId) -> Result<(), StoreError> {
-    connections.run("revoke probe", "DEL", connections.next().del(keys::session(id))).await
+pub(crate) async fn revoke(servers: &Servers, id: &SessionId) -> Result<(), StoreError> {
+    let key = servers.keys().session(id);
+    let revoke = |connection: Connection| {
+        let key = key.clone();
+        async move { connection.del(key).await }
+    };
+    servers.run("revoke probe", Command::named("DEL"), &key, revoke).await
 }

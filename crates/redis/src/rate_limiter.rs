@@ -8,19 +8,19 @@ use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::rate_limiter::{Bucket, RateLimiter, Room};
 
-use crate::connection::Connections;
+use crate::scripts;
+use crate::servers::Servers;
 use crate::time_to_live::milliseconds;
-use crate::{keys, scripts};
 
-/// Counts in Redis, as told in [`keys`], so that all processes share the limits.
+/// Counts in Redis, as told in [`keys`](crate::keys), so that all processes share the limits.
 #[derive(Clone)]
 pub struct RedisRateLimiter {
-    connections: Connections,
+    servers: Servers,
 }
 
 impl RedisRateLimiter {
-    pub(crate) fn new(connections: Connections) -> Self {
-        Self { connections }
+    pub(crate) fn new(servers: Servers) -> Self {
+        Self { servers }
     }
 
     async fn run(
@@ -40,8 +40,8 @@ impl RedisRateLimiter {
             arguments.push(interval.saturating_mul(i64::from(rate.count.get() - 1)).into());
             arguments.push(interval.into());
         }
-        let keys = buckets.iter().map(keys::limit).collect();
-        let wait: u64 = scripts::run(&self.connections, operation, &scripts::COUNT, keys, arguments).await?;
+        let keys = buckets.iter().map(|bucket| self.servers.keys().limit(bucket)).collect();
+        let wait: u64 = scripts::run(&self.servers, operation, &scripts::COUNT, keys, arguments).await?;
         Ok(if wait == 0 { Room::Left } else { Room::None { retry_after: Duration::from_millis(wait) } })
     }
 }

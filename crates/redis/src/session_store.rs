@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fred::bytes::Bytes;
-use fred::clients::{Client, WithOptions};
 use fred::interfaces::KeysInterface;
-use fred::types::scripts::Script;
-use fred::types::{FromValue, Value};
+use fred::types::{FromValue, Key, Value};
 use futures_util::future::try_join_all;
 use markt_domain::Timestamp;
 use markt_domain::ports::StoreError;
@@ -19,11 +17,14 @@ use markt_domain::session::{Ending, Session, SessionFamily, SessionId};
 use markt_domain::user::{UserId, UserState, UserVersion};
 
 use crate::ConnectOptions;
-use crate::connection::Connections;
+use crate::commands::Command;
+use crate::connection::Connection;
 use crate::record::Found;
+use crate::scripts::Lua;
+use crate::servers::Servers;
 use crate::time_to_live::{milliseconds, time_to_live};
 use crate::tracking::Tracked;
-use crate::{keys, record, scripts};
+use crate::{record, scripts};
 
 /// How often an id that was rotated away may lead to another that was. Nobody rotates a session more often while the
 /// first of its secrets is honoured; it keeps a chain that is made by hand from going on for ever.
@@ -32,10 +33,10 @@ pub(crate) const MAX_HOPS: usize = 16;
 /// How long after a session's end by our clock it may take Redis to forget it, without anybody having had a hand in it.
 const END_TOLERANCE: Duration = Duration::from_secs(1);
 
-/// Keeps sessions in Redis, as told in [`keys`].
+/// Keeps sessions in Redis, as told in [`keys`](crate::keys).
 #[derive(Clone)]
 pub struct RedisSessionStore {
-    connections: Connections,
+    servers: Servers,
     endings_kept: Duration,
     user_states_kept: Duration,
     clock: Arc<dyn Clock>,
@@ -43,9 +44,9 @@ pub struct RedisSessionStore {
 }
 
 impl RedisSessionStore {
-    pub(crate) fn new(connections: Connections, options: ConnectOptions, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(servers: Servers, options: ConnectOptions, clock: Arc<dyn Clock>) -> Self {
         let ConnectOptions { endings_kept, user_states_kept, .. } = options;
-        Self { connections, endings_kept, user_states_kept, clock, tracked: Tracked::default() }
+        Self { servers, endings_kept, user_states_kept, clock, tracked: Tracked::default() }
     }
 
     /// The same store, which finds and touches sessions over this connection while there is one.
@@ -53,18 +54,14 @@ impl RedisSessionStore {
         Self { tracked, ..self }
     }
 
-    fn reader(&self) -> WithOptions<Client> {
-        self.tracked.connection().unwrap_or_else(|| self.connections.next())
-    }
-
-    async fn run<R: FromValue>(
+    async fn run<R: FromValue + Send>(
         &self,
         operation: &'static str,
-        script: &Script,
-        keys: Vec<String>,
+        script: &'static Lua,
+        keys: Vec<Key>,
         arguments: Vec<Value>,
     ) -> Result<R, StoreError> {
-        scripts::run(&self.connections, operation, script, keys, arguments).await
+        scripts::run(&self.servers, operation, script, keys, arguments).await
     }
 
     /// What the scripts that write a session down begin their arguments with.
@@ -99,14 +96,19 @@ impl SessionStore for RedisSessionStore {
         replaces: &[SessionId],
     ) -> Result<Creation, StoreError> {
         const OPERATION: &str = "create session";
-        let keys =
-            vec![keys::session(&session.id), keys::user_sessions(&session.user_id), keys::user_state(&session.user_id)];
+        let names = self.servers.keys();
+        // Those of other users may be on other servers.
+        let (together, elsewhere): (Vec<&SessionId>, Vec<&SessionId>) =
+            replaces.iter().partition(|id| names.suits(id, &session.user_id));
+        let user = &session.user_id;
+        let keys = vec![names.session(&session.id), names.user_sessions(user), names.user_state(user)];
         let mut arguments = self.to_keep(OPERATION, session, Revision::default().0)?;
         arguments.extend([session.epoch.0.into(), user_version.0.into(), i64::from(max_per_user.get()).into()]);
-        arguments.extend(replaces.iter().map(|id| id.to_string().into()));
+        arguments.extend(together.iter().map(|id| id.to_string().into()));
         let answer: Vec<String> = self.run(OPERATION, &scripts::CREATE, keys, arguments).await?;
         match answer.split_first().map(|(answer, evicted)| (answer.as_str(), evicted)) {
             Some(("created", evicted)) => {
+                try_join_all(elsewhere.into_iter().map(|id| self.delete(id, Ending::Replaced))).await?;
                 let evicted = evicted.iter().map(|id| id.parse()).collect::<Result<_, _>>();
                 Ok(Creation::Created { evicted: evicted.map_err(|error| StoreError::unreadable(OPERATION, error))? })
             }
@@ -116,12 +118,21 @@ impl SessionStore for RedisSessionStore {
         }
     }
 
+    fn suits(&self, id: &SessionId, user: &UserId) -> bool {
+        self.servers.keys().suits(id, user)
+    }
+
     async fn find(&self, id: &SessionId) -> Result<Option<StoredSession>, StoreError> {
         const OPERATION: &str = "find session";
         let (mut id, mut honoured_until) = (*id, None::<Timestamp>);
         for _ in 0..=MAX_HOPS {
+            let key = self.servers.keys().session(&id);
+            let read = |connection: Connection| {
+                let key = key.clone();
+                async move { connection.get(key).await }
+            };
             let json: Option<Bytes> =
-                self.connections.run(OPERATION, "GET", self.reader().get(keys::session(&id))).await?;
+                self.servers.run_tracked(OPERATION, Command::named("GET"), &key, &self.tracked, read).await?;
             let Some(json) = json else { return Ok(None) };
             match record::parse(&id, &json).map_err(|error| StoreError::unreadable(OPERATION, error))? {
                 Found::Session(found) => return Ok(Some(StoredSession { honoured_until, ..found })),
@@ -138,9 +149,14 @@ impl SessionStore for RedisSessionStore {
         const OPERATION: &str = "ask how a session ended";
         let mut id = *id;
         for _ in 0..=MAX_HOPS {
-            let keys = vec![keys::session(&id), keys::ended(&id)];
+            let names = self.servers.keys();
+            let keys = [names.session(&id), names.ended(&id)];
+            let read = |connection: Connection| {
+                let keys = keys.to_vec();
+                async move { connection.mget(keys).await }
+            };
             let (json, end): (Option<Bytes>, Option<String>) =
-                self.connections.run(OPERATION, "MGET", self.connections.next().mget(keys)).await?;
+                self.servers.run(OPERATION, Command::named("MGET"), &keys[0], read).await?;
             let Some(json) = json else { return Ok(end.and_then(|end| ending(&end, self.clock.now()))) };
             match record::parse(&id, &json) {
                 Ok(Found::Rotated { to, .. }) => id = to,
@@ -152,7 +168,7 @@ impl SessionStore for RedisSessionStore {
     }
 
     async fn list(&self, user: &UserId) -> Result<Vec<StoredSession>, StoreError> {
-        let keys = vec![keys::user_sessions(user)];
+        let keys = vec![self.servers.keys().user_sessions(user)];
         let found: Vec<(String, Bytes)> = self.run("list sessions", &scripts::LIST, keys, vec![]).await?;
         Ok(found.iter().filter_map(|(id, json)| listed(user, id, json)).collect())
     }
@@ -172,9 +188,9 @@ impl SessionStore for RedisSessionStore {
             self.clock.now().unix_milliseconds().into(),
             self.endings_kept(),
         ];
-        let keys = vec![keys::session(id)];
+        let keys = vec![self.servers.keys().session(id)];
         let touched: u64 =
-            scripts::run_over(&self.connections, &self.reader(), OPERATION, &scripts::TOUCH, keys, arguments).await?;
+            scripts::run_tracked(&self.servers, &self.tracked, OPERATION, &scripts::TOUCH, keys, arguments).await?;
         Ok(touched > 0)
     }
 
@@ -186,7 +202,8 @@ impl SessionStore for RedisSessionStore {
 
     async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError> {
         const OPERATION: &str = "update session";
-        let keys = vec![keys::session(&session.id), keys::user_sessions(&session.user_id)];
+        let names = self.servers.keys();
+        let keys = vec![names.session(&session.id), names.user_sessions(&session.user_id)];
         let mut arguments = self.to_keep(OPERATION, session, revision.0.saturating_add(1))?;
         arguments.push(revision.0.into());
         change(OPERATION, &self.run::<String>(OPERATION, &scripts::UPDATE, keys, arguments).await?)
@@ -202,7 +219,9 @@ impl SessionStore for RedisSessionStore {
         const OPERATION: &str = "rotate session";
         let alias =
             record::alias(old, successor, honoured_until).map_err(|error| StoreError::unreadable(OPERATION, error))?;
-        let keys = vec![keys::session(old), keys::session(&successor.id), keys::user_sessions(&successor.user_id)];
+        let names = self.servers.keys();
+        let index = names.user_sessions(&successor.user_id);
+        let keys = vec![names.session(old), names.session(&successor.id), index];
         let mut arguments = self.to_keep(OPERATION, successor, revision.0.saturating_add(1))?;
         arguments.extend([
             old.to_string().into(),
@@ -215,7 +234,8 @@ impl SessionStore for RedisSessionStore {
 
     async fn delete(&self, id: &SessionId, ending: Ending) -> Result<bool, StoreError> {
         let arguments = vec![id.to_string().into(), ending.as_str().into(), self.endings_kept()];
-        let deleted: u64 = self.run("delete session", &scripts::DELETE, vec![keys::session(id)], arguments).await?;
+        let deleted: u64 =
+            self.run("delete session", &scripts::DELETE, vec![self.servers.keys().session(id)], arguments).await?;
         Ok(deleted > 0)
     }
 
@@ -226,7 +246,8 @@ impl SessionStore for RedisSessionStore {
         keep: Option<SessionFamily>,
         ending: Ending,
     ) -> Result<u64, StoreError> {
-        let keys = vec![keys::user_sessions(user), keys::user_state(user)];
+        let names = self.servers.keys();
+        let keys = vec![names.user_sessions(user), names.user_state(user)];
         let arguments = vec![
             state.epoch.0.into(),
             state.version.0.into(),
@@ -239,7 +260,8 @@ impl SessionStore for RedisSessionStore {
     }
 
     async fn user_changed(&self, user: &UserId, version: UserVersion) -> Result<(), StoreError> {
-        let keys = vec![keys::user_sessions(user), keys::user_state(user)];
+        let names = self.servers.keys();
+        let keys = vec![names.user_sessions(user), names.user_state(user)];
         let arguments = vec![version.0.into(), self.user_states_kept()];
         self.run("tell sessions of changed user", &scripts::USER_CHANGED, keys, arguments).await
     }

@@ -9,9 +9,6 @@ use url::Url;
 /// with `rediss` over TLS.
 const SCHEMES: [&str; 6] = ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
 
-/// Where Redis listens if its address doesn't say.
-const DEFAULT_PORT: u16 = 6379;
-
 /// The address of a Redis: `redis://[[user:]password@]host[:port][/database]`, and likewise
 ///
 /// - `rediss://…` over TLS,
@@ -35,11 +32,6 @@ impl RedisUrl {
     /// The address with its passwords.
     pub(crate) fn expose(&self) -> &str {
         self.0.as_str()
-    }
-
-    /// The host and the port of the server that it names first.
-    pub(crate) fn server(&self) -> (&str, u16) {
-        (self.0.host_str().unwrap_or_default(), self.0.port().unwrap_or(DEFAULT_PORT))
     }
 
     /// The number of the database.

@@ -7,7 +7,7 @@ if entries.err then
 end
 local ended, dangling = 0, 0
 for i = 1, #entries, 2 do
-  if redis.call('EXISTS', SESSION .. entries[i]) == 0 then
+  if redis.call('EXISTS', named(entries[i])) == 0 then
     if tonumber(entries[i + 1]) <= now then
       ended = ended + 1
     else

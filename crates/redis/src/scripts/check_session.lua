@@ -5,4 +5,4 @@ local session = parse(redis.pcall('GET', KEYS[1]))
 if not session or not session.user or session.user == ARGV[2] then
   return 0
 end
-return type(redis.pcall('ZSCORE', USER_SESSIONS .. session.user, ARGV[1])) == 'string' and 0 or 1
+return type(redis.pcall('ZSCORE', index_of(session.user, ARGV[1]), ARGV[1])) == 'string' and 0 or 1

@@ -25,7 +25,7 @@ end
 -- The others, the ones created first at the front; and before them what can't be read, as nobody can log in with it.
 local others = {}
 for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-  local record = redis.pcall('GET', SESSION .. other)
+  local record = look(other)
   if not record then
     redis.call('ZREM', index, other)
   elseif other ~= id then

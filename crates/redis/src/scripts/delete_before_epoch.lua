@@ -9,7 +9,7 @@ raise(state, 'version', version, ttl)
 tidy(index)
 local count = 0
 for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-  local session = parse(redis.pcall('GET', SESSION .. id))
+  local session = parse(look(id))
   if session and tonumber(session.epoch) >= tonumber(epoch) then
     renew(id, session, version)
   elseif session and session.family == kept then
@@ -17,7 +17,7 @@ for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     if tonumber(session.version) < tonumber(version) then
       session.version = version
     end
-    redis.call('SET', SESSION .. id, text(session), 'XX', 'KEEPTTL')
+    redis.call('SET', named(id), text(session), 'XX', 'KEEPTTL')
   else
     -- What can't be read can't be told to be of this epoch, so it goes.
     count = count + finish(id, ending, remembered)

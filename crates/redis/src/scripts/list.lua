@@ -2,7 +2,7 @@
 -- Returns ids, each followed by its record.
 local found = {}
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local record = redis.pcall('GET', SESSION .. id)
+  local record = look(id)
   if not record then
     redis.call('ZREM', KEYS[1], id)
   else

@@ -10,9 +10,34 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
+-- What a session's key and all that are its user's have in common on a cluster, so that they are on one server.
+local function tag(id)
+  return TAG_DIGITS > 0 and '{' .. string.sub(id, 1, TAG_DIGITS) .. '}' or ''
+end
+
+-- The key of a session.
+local function named(id)
+  return SESSION .. tag(id) .. id
+end
+
 -- The key of the memory of a session's end.
 local function ended(id)
-  return ENDED .. string.sub(id, 1, ENDED_DIGITS)
+  return ENDED .. tag(id) .. string.sub(id, 1, ENDED_DIGITS)
+end
+
+-- The key of the index of the user whose session has this id.
+local function index_of(user, id)
+  return USER_SESSIONS .. tag(id) .. user
+end
+
+-- What stands under the key of a session; nothing if it is of another type. What can't be looked at, since it is just
+-- being moved to another server, is an error.
+local function look(id)
+  local record = redis.pcall('GET', named(id))
+  if type(record) == 'table' and record.err and not string.find(record.err, 'WRONGTYPE', 1, true) then
+    error(record.err)
+  end
+  return record
 end
 
 -- Writes the value down in the user's state unless a greater one stands there, and renews its time to live.
@@ -71,7 +96,7 @@ end
 -- The id that this one leads to, if it was rotated away, or else itself, and what stands under its key.
 local function resolve(id)
   for _ = 0, HOPS do
-    local record = redis.pcall('GET', SESSION .. id)
+    local record = look(id)
     local to = successor(record)
     if not to then
       return id, record
@@ -83,7 +108,7 @@ end
 
 -- The session with this very id, or why there is none that could be changed.
 local function load(id)
-  local record = redis.call('GET', SESSION .. id)
+  local record = redis.call('GET', named(id))
   if not record then
     return nil, 'gone'
   end
@@ -108,10 +133,10 @@ local function keep(id, index, record, ends, clock, remembered)
   if ttl > 0 then
     -- The index first: if something else stands in its place, nothing has been written yet.
     redis.call('ZADD', index, digits(now + ttl), id)
-    redis.call('SET', SESSION .. id, record, 'PX', digits(ttl))
+    redis.call('SET', named(id), record, 'PX', digits(ttl))
   else
     redis.call('ZREM', index, id)
-    redis.call('DEL', SESSION .. id)
+    redis.call('DEL', named(id))
   end
   if tonumber(remembered) > 0 and ttl + remembered > 0 then
     redis.call('SET', ended(id), digits(clock + ttl), 'PX', digits(ttl + remembered))
@@ -122,7 +147,7 @@ end
 
 -- Ends a session, if there is one, and remembers how. Returns how many there were.
 local function finish(id, ending, remembered)
-  local there = redis.call('DEL', SESSION .. id)
+  local there = redis.call('DEL', named(id))
   if there == 1 and tonumber(remembered) > 0 then
     redis.call('SET', ended(id), ending, 'PX', remembered)
   elseif there == 1 then
@@ -141,7 +166,7 @@ local function delete(any_id, ending, remembered)
   local session = parse(record)
   local count = finish(id, ending, remembered)
   if session and session.user then
-    local index = USER_SESSIONS .. session.user
+    local index = index_of(session.user, id)
     redis.call('ZREM', index, id)
     tidy(index)
   end
@@ -153,7 +178,7 @@ end
 local function renew(id, session, version)
   if tonumber(session.version) < tonumber(version) then
     session.version = version
-    redis.call('SET', SESSION .. id, text(session), 'XX', 'KEEPTTL')
+    redis.call('SET', named(id), text(session), 'XX', 'KEEPTTL')
   end
 end
 

@@ -31,6 +31,6 @@ if last < used then
   session.body = head .. used .. middle .. idle_end .. tail
   session.revision = digits(session.revision + 1)
   local ends = math.min(milliseconds(idle_end), milliseconds(absolute_end))
-  keep(id, USER_SESSIONS .. session.user, text(session), ends, clock, remembered)
+  keep(id, index_of(session.user, id), text(session), ends, clock, remembered)
 end
 return 1

@@ -5,7 +5,7 @@ local version, ttl = unpack(ARGV)
 raise(state, 'version', version, ttl)
 tidy(index)
 for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-  local session = parse(redis.pcall('GET', SESSION .. id))
+  local session = parse(look(id))
   if session then
     renew(id, session, version)
   end

@@ -1,8 +1,9 @@
 //! A Redis that is looked at before sessions are kept in it.
 
-use markt_redis::{ConnectError, ConnectOptions, RedisFacts};
+use markt_redis::{ConnectError, ConnectOptions, RedisFacts, keys};
 use markt_test_support::clock::MovableClock;
-use markt_test_support::stores::OwnRedis;
+use markt_test_support::fixtures;
+use markt_test_support::stores::{OwnCluster, OwnRedis, redis_command};
 
 use crate::raw::Raw;
 use crate::{create, stores};
@@ -29,6 +30,26 @@ async fn a_redis_tells_what_it_is_like_and_is_left_as_it_is() {
     assert_eq!((facts.forbidden_commands.len(), facts.forbidden_prefixes.len()), (0, 0));
     assert!(facts.looked_into.0 >= 3 && facts.looked_into.1 == 0, "{:?}", facts.looked_into);
     assert_eq!(raw.send::<u64, 1>(["DBSIZE"]).await, keys);
+}
+
+#[tokio::test]
+async fn of_a_cluster_all_primaries_are_looked_at_and_the_worst_counts() {
+    fixtures::suit_ids_by(keys::suit_on_a_cluster);
+    let cluster = OwnCluster::start_with(&["--maxmemory", "100mb"]).await;
+    let stores = stores(&cluster.url()).await;
+    for _ in 0..12 {
+        create(&stores).await;
+    }
+    let facts = gather(&cluster.url()).await.unwrap();
+    assert!(facts.speaks_resp3);
+    assert_eq!((facts.tracking_refused, facts.is_replica), (None, Some(false)));
+    assert_eq!((facts.max_memory, facts.eviction_policy.as_deref()), (Some(100 << 20), Some("noeviction")));
+    assert_eq!((facts.forbidden_commands.len(), facts.forbidden_prefixes.len()), (0, 0));
+    assert_eq!(facts.looked_into, (12 * 3, 0));
+    let last = cluster.primaries().await.pop().unwrap();
+    redis_command(&last, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).await;
+    let facts = gather(&cluster.url()).await.unwrap();
+    assert_eq!(facts.eviction_policy.as_deref(), Some("allkeys-lru"));
 }
 
 #[tokio::test]

@@ -11,12 +11,12 @@ mod costs;
 mod directory;
 mod endings;
 mod facts;
+mod failovers;
 mod keys;
 mod limits;
 mod logs;
 mod outage;
 mod raw;
-mod sentinel;
 mod suites;
 mod unreadable;
 mod writes;
@@ -28,11 +28,12 @@ use std::time::{Duration, Instant};
 use markt_domain::Timestamp;
 use markt_domain::ports::session_store::{Creation, SessionStore as _, StoredSession};
 use markt_domain::role::Role;
-use markt_domain::session::Session;
+use markt_domain::session::{Session, SessionId};
 use markt_domain::user::{SessionEpoch, UserId, UserState, UserVersion};
 use markt_redis::{ConnectOptions, RedisStores};
 use markt_test_support::clock::MovableClock;
 use markt_test_support::fixtures;
+use markt_test_support::stores::Replicated;
 
 use crate::raw::Raw;
 
@@ -85,6 +86,14 @@ fn epoch(epoch: i64) -> UserState {
 
 fn session_key(session: &Session) -> String {
     format!("session:{}", session.id)
+}
+
+/// The key of the session with this id on these servers.
+fn session_key_on(servers: &Replicated, id: &SessionId) -> String {
+    match servers {
+        Replicated::Sentinels(_) => format!("session:{id}"),
+        Replicated::Cluster(_) => format!("session:{{{}}}{id}", &id.to_string()[..3]),
+    }
 }
 
 fn ended_key(session: &Session) -> String {

@@ -1,19 +1,21 @@
 //! What a Redis is like, told to whoever is about to keep sessions in it. Nothing in it is changed.
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
+mod worst;
 
-use fred::clients::{Client, WithOptions};
+use std::collections::BTreeMap;
+
 use fred::error::Error;
 use fred::interfaces::{ClientLike, TrackingInterface};
+use fred::types::config::Config;
 use fred::types::{ClusterHash, CustomCommand, FromValue, Key, RespVersion};
 use markt_domain::ports::clock::Clock;
-use markt_domain::session::SessionId;
 
-use crate::connection::{ConnectOptions, connect_error, for_a_look};
+use crate::connection::{ConnectOptions, Connection, for_a_look};
 use crate::errors::{ConnectError, is_answer};
-use crate::keys::{PREFIXES, SESSION_PREFIX};
+use crate::keys::{self, PREFIXES, SESSION_PREFIX};
+use crate::place::Place;
 use crate::record;
+use crate::servers::Informants;
 use crate::url::RedisUrl;
 
 /// A name that follows a prefix in no key of the service's.
@@ -92,14 +94,35 @@ pub struct RedisFacts {
 }
 
 impl RedisFacts {
-    /// Looks at the Redis at this address. What takes long is bounded by the options; what hangs altogether, by nobody.
+    /// Looks at the Redis at this address: of a cluster, at each of its primaries, of which the worst counts. What takes long is bounded by the options; what hangs altogether, by nobody.
     ///
     /// # Errors
     /// If Redis can't be reached, or refuses us, or isn't one: says where and why, and holds no password.
     pub async fn gather(url: &RedisUrl, options: ConnectOptions, clock: &dyn Clock) -> Result<Self, ConnectError> {
-        let (connection, speaks_resp3) = open(url, options).await?;
+        let place = Place::new(url)?;
+        let informants = Informants::new(place.clone(), options);
+        let seen = informants.ask([]).await.map_err(|error| ConnectError::of(url, error))?;
+        informants.close().await;
+        let mut all: Option<Self> = None;
+        for seen in seen {
+            let facts = Self::of_server(&place, place.config(&seen.server), options, clock).await?;
+            all = Some(match all {
+                None => facts,
+                Some(others) => worst::of(others, facts),
+            });
+        }
+        Ok(all.unwrap_or_default())
+    }
+
+    async fn of_server(
+        place: &Place,
+        config: Config,
+        options: ConnectOptions,
+        clock: &dyn Clock,
+    ) -> Result<Self, ConnectError> {
+        let (connection, speaks_resp3) = open(place.url(), config, options).await?;
         let info: String = ask(&connection, "INFO", &["everything"]).await.unwrap_or_default();
-        let mut facts = Self { speaks_resp3, ..Self::from_info(&info, url.database()) };
+        let mut facts = Self { speaks_resp3, ..Self::from_info(&info, place.url().database()) };
         facts.append_sync = setting(&connection, "appendfsync").await;
         facts.snapshots = setting(&connection, "save").await.map(|save| !save.is_empty());
         facts.clock_ahead = clock_ahead(&connection, clock).await;
@@ -140,38 +163,34 @@ impl RedisFacts {
 }
 
 /// Opens a connection, by the older protocol if need be.
-async fn open(url: &RedisUrl, options: ConnectOptions) -> Result<(WithOptions<Client>, bool), ConnectError> {
-    let error = match for_a_look(url, options, RespVersion::RESP3).await {
+async fn open(url: &RedisUrl, config: Config, options: ConnectOptions) -> Result<(Connection, bool), ConnectError> {
+    let error = match for_a_look(config.clone(), options, RespVersion::RESP3).await {
         Ok(connection) => return Ok((connection, true)),
-        Err(error) => connect_error(url, error),
+        Err(error) => ConnectError::of(url, error),
     };
     match &error {
         ConnectError::Unreachable { source, .. } if is_answer(source) => {}
         _ => return Err(error),
     }
-    match for_a_look(url, options, RespVersion::RESP2).await {
+    match for_a_look(config, options, RespVersion::RESP2).await {
         Ok(connection) => Ok((connection, false)),
         Err(_) => Err(error),
     }
 }
 
-async fn ask<T: FromValue>(
-    connection: &WithOptions<Client>,
-    command: &'static str,
-    arguments: &[&str],
-) -> Result<T, Error> {
+async fn ask<T: FromValue>(connection: &Connection, command: &'static str, arguments: &[&str]) -> Result<T, Error> {
     let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
     let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     connection.custom(command, arguments).await
 }
 
 /// A setting, if Redis tells it: those of providers often don't.
-async fn setting(connection: &WithOptions<Client>, name: &str) -> Option<String> {
+async fn setting(connection: &Connection, name: &str) -> Option<String> {
     let found: BTreeMap<String, String> = ask(connection, "CONFIG", &["GET", name]).await.ok()?;
     found.get(name).cloned()
 }
 
-async fn clock_ahead(connection: &WithOptions<Client>, clock: &dyn Clock) -> Option<i64> {
+async fn clock_ahead(connection: &Connection, clock: &dyn Clock) -> Option<i64> {
     let before = clock.now().unix_milliseconds();
     let (seconds, microseconds): (String, String) = ask(connection, "TIME", &[]).await.ok()?;
     let after = clock.now().unix_milliseconds();
@@ -179,7 +198,7 @@ async fn clock_ahead(connection: &WithOptions<Client>, clock: &dyn Clock) -> Opt
     Some(theirs - before.midpoint(after))
 }
 
-async fn forbidden_commands(connection: &WithOptions<Client>) -> Vec<String> {
+async fn forbidden_commands(connection: &Connection) -> Vec<String> {
     let mut forbidden = Vec::new();
     for (command, arguments) in COMMANDS {
         let answer: Result<fred::types::Value, Error> = ask(connection, command, arguments).await;
@@ -191,7 +210,7 @@ async fn forbidden_commands(connection: &WithOptions<Client>) -> Vec<String> {
     forbidden
 }
 
-async fn forbidden_prefixes(connection: &WithOptions<Client>) -> Vec<String> {
+async fn forbidden_prefixes(connection: &Connection) -> Vec<String> {
     let mut forbidden = Vec::new();
     for (prefix, _) in PREFIXES {
         let key = format!("{prefix}{NOBODY}");
@@ -212,7 +231,7 @@ fn is_forbidden(error: &Error) -> bool {
 }
 
 /// How many keys under the service's prefixes were looked into, and how many of them another application wrote.
-async fn look_into_keys(connection: &WithOptions<Client>) -> (usize, usize) {
+async fn look_into_keys(connection: &Connection) -> (usize, usize) {
     let (mut looked_into, mut foreign) = (0, 0);
     let (rounds, count) = SCAN;
     let mut cursor = "0".to_owned();
@@ -236,13 +255,13 @@ async fn look_into_keys(connection: &WithOptions<Client>) -> (usize, usize) {
 }
 
 /// Whether what stands under this key can be read. What can't be told, or is gone meanwhile, counts as ours.
-async fn is_ours(connection: &WithOptions<Client>, key: &str, prefix: &str, kind: &str) -> bool {
+async fn is_ours(connection: &Connection, key: &str, prefix: &str, kind: &str) -> bool {
     let found: Result<String, Error> = ask(connection, "TYPE", &[key]).await;
     let is_of_the_kind = found.is_ok_and(|found| found == kind || found == "none");
     if prefix != SESSION_PREFIX || !is_of_the_kind {
         return is_of_the_kind;
     }
-    let Ok(id) = SessionId::from_str(&key[prefix.len()..]) else { return false };
+    let Some(id) = keys::session_id(key) else { return false };
     let json: Result<Option<Vec<u8>>, Error> = ask(connection, "GET", &[key]).await;
     json.ok().flatten().is_none_or(|json| record::parse(&id, &json).is_ok())
 }
