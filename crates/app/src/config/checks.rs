@@ -44,16 +44,11 @@ fn check_urls(config: &Config, errors: &mut ConfigErrors) {
     }
     let Some(url) = &config.redis_url else { return };
     match url.scheme() {
-        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" => {}
-        "redis-cluster" | "rediss-cluster" => {
-            let text = format!(
-                "redis_url = \"{url}\": this version knows no clusters yet; must begin with redis://, rediss:// or \
-                 redis-sentinel://"
-            );
-            errors.refuse("redis-cluster", "redis_url", text);
-        }
+        "redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "redis-cluster" | "rediss-cluster" => {}
         _ => {
-            let text = format!("redis_url = \"{url}\": must begin with redis://, rediss:// or redis-sentinel://");
+            let text = format!(
+                "redis_url = \"{url}\": must begin with redis://, rediss://, redis-sentinel:// or redis-cluster://"
+            );
             errors.refuse("redis-url-unknown", "redis_url", text);
         }
     }

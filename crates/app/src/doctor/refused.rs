@@ -19,7 +19,7 @@ const fn explained(
     Explanation { id, why, change }
 }
 
-const EXPLANATIONS: [Explanation; 20] = [
+const EXPLANATIONS: [Explanation; 19] = [
     explained("config-unknown-key", "A misspelt key would leave its setting at the default, unnoticed.", &[]),
     explained("config-set-twice", "Nobody could tell which of the two counts.", &[]),
     explained(
@@ -68,7 +68,6 @@ const EXPLANATIONS: [Explanation; 20] = [
     ),
     explained("jwt-key-missing", "There is nothing to sign or verify tokens with.", &[]),
     explained("jwt-refresh-shorter-than-access", "", &[("jwt.refresh_ttl", "7d"), ("jwt.access_ttl", "15m")]),
-    explained("redis-cluster", "", &[("redis_url", "redis://host:6379, or redis-sentinel://…")]),
     explained("redis-url-unknown", "", &[("redis_url", "redis://host:6379")]),
     explained("database-url-unknown", "", &[("database_url", "postgres://user:password@host/database")]),
     explained("user-cache-ttl-too-long", "", &[("session.user_cache_ttl", "1m")]),

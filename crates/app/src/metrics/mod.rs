@@ -17,4 +17,4 @@ pub use http::{HttpMetrics, RequestDurations};
 pub use process::register_process;
 pub use reading::{Readings, count, gauge, large_number, number};
 pub use sessions::ActiveSessions;
-pub use stores::register_stores;
+pub use stores::{Watched, register_stores};

@@ -49,19 +49,29 @@ const fn name_of(kind: StoreErrorKind) -> &'static str {
     }
 }
 
+/// A store to be measured.
+pub struct Watched {
+    /// Its name in the metrics.
+    pub store: &'static str,
+    /// What stands before it.
+    pub guard: Arc<StoreGuard>,
+    /// Whether it isn't asked, or one of its servers.
+    pub is_away: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
 /// Measures these stores, each under its name, by what stands before it.
-pub fn register_stores(metrics: &mut Registry, stores: &[(&'static str, Arc<StoreGuard>)]) {
+pub fn register_stores(metrics: &mut Registry, stores: impl IntoIterator<Item = Watched>) {
     let (durations, errors) = (Family::default(), Family::default());
     let help = "Time that operations on stores took, those included that failed";
     metrics.register_with_unit("markt_store_operation_duration", help, Unit::Seconds, Family::clone(&durations));
     metrics.register("markt_store_errors", "Operations on stores that failed", Family::clone(&errors));
-    let help = "Whether the store isn't asked, because it didn't answer lately";
+    let help = "Whether the store isn't asked, or one of its servers, because it didn't answer lately";
     let mut breakers = Readings::gauges("markt_store_breaker_open", help, "store");
     let help = "Operations that wait for the store now";
     let mut waiting = Readings::gauges("markt_store_operations_in_flight", help, "store");
-    for (store, guard) in stores {
-        let (breaker, bulkhead) = (Arc::clone(guard), Arc::clone(guard));
-        breakers = breakers.with(store, move || number(breaker.is_open()));
+    for Watched { store, guard, is_away } in stores {
+        let bulkhead = Arc::clone(&guard);
+        breakers = breakers.with(store, move || number(is_away()));
         waiting = waiting.with(store, move || number(bulkhead.waiting()));
         guard.be_observed_by(Arc::new(Observer { store, durations: durations.clone(), errors: errors.clone() }));
     }

@@ -8,13 +8,18 @@ use markt_seaorm::Database;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::near_cache::ReadStatistics;
-use crate::metrics::{self, AtomicHistogram, Readings, count, gauge, large_number, number};
+use crate::metrics::{self, AtomicHistogram, Readings, Watched, count, gauge, large_number, number};
 
 /// What both stores take, by what stands before them.
 pub(super) fn stores(metrics: &mut Registry, database: &Database, redis: Option<&RedisStores>) {
-    let redis = redis.map(|redis| ("redis", redis.guard()));
-    let stores: Vec<_> = std::iter::once(("database", database.guard())).chain(redis).collect();
-    metrics::register_stores(metrics, &stores);
+    let guard = database.guard();
+    let database = Watched { store: "database", is_away: Arc::new(move || guard.is_open()), guard: database.guard() };
+    let redis = redis.cloned().map(|redis| Watched {
+        store: "redis",
+        guard: redis.guard(),
+        is_away: Arc::new(move || redis.is_one_away()),
+    });
+    metrics::register_stores(metrics, std::iter::once(database).chain(redis));
 }
 
 /// What hashing takes.

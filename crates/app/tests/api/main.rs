@@ -21,6 +21,7 @@ mod email_verification;
 mod endings;
 mod errors;
 mod events;
+mod failovers;
 mod forward_auth;
 mod gateways;
 mod health;
