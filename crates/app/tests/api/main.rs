@@ -26,6 +26,7 @@ mod forward_auth;
 mod gateways;
 mod health;
 mod idle_and_absolute_timeouts;
+mod killed_nodes;
 mod life_cycle_log;
 mod limits;
 mod logging_in;

@@ -25,26 +25,26 @@ const RECIPE: &str = include_str!("../../../../docs/operations/haproxy.cfg");
 const PAUSES: [u64; 6] = [5, 5, 10, 20, 300, 700];
 
 /// A node on addresses that it keeps.
-struct Node {
+pub struct Node {
     setup: Setup,
     ports: [u16; 2],
 }
 
 impl Node {
-    fn of(setup: &Setup) -> Self {
+    pub fn of(setup: &Setup) -> Self {
         let ports = [free_port(), free_port()];
         let [public, admin] = ports.map(|port| format!("127.0.0.1:{port}"));
         Self { setup: setup.clone().with("MARKT_BIND", public).with("MARKT_ADMIN_BIND", admin), ports }
     }
 
-    async fn start(&self) -> Process {
+    pub async fn start(&self) -> Process {
         let setup = self.setup.clone();
         spawn_blocking(move || Process::serve(&setup)).await.unwrap()
     }
 }
 
 /// A port that is free, below those that the system hands out: so nobody gets it while its node is away.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let mut bytes = [0; 2];
         MachineEntropy.fill(&mut bytes);
@@ -55,23 +55,31 @@ fn free_port() -> u16 {
     }
 }
 
-/// The recipe, for these nodes, without the retries that would hide a loss.
-fn configuration(socket: &str, port: u16, nodes: &[Node; 2]) -> String {
-    let server = |name: &str, node: &Node| {
+/// What servers are called, the first two as in the recipe.
+pub const NAMES: [&str; 4] = ["one", "two", "three", "four"];
+
+/// The recipe, for these nodes, of which there are two at least.
+pub fn configuration(socket: &str, port: u16, nodes: &[Node]) -> String {
+    let mut servers = nodes.iter().zip(NAMES).map(|(node, name)| {
         let [public, admin] = node.ports;
         format!("server {name} 127.0.0.1:{public} port {admin}")
-    };
+    });
     let changes = [
         ("/run/haproxy/admin.sock", socket.to_owned()),
         ("0.0.0.0:80\n", format!("127.0.0.1:{port}\n")),
-        ("retries 2", "retries 0".to_owned()),
-        ("server one 10.0.0.11:8000", server("one", &nodes[0])),
-        ("server two 10.0.0.12:8000", server("two", &nodes[1])),
+        ("server one 10.0.0.11:8000", servers.next().unwrap()),
+        ("server two 10.0.0.12:8000", servers.collect::<Vec<_>>().join("\n    ")),
     ];
     changes.iter().fold(RECIPE.to_owned(), |recipe, (theirs, ours)| {
         assert_eq!(recipe.matches(theirs).count(), 1, "{theirs}");
         recipe.replace(theirs, ours)
     })
+}
+
+/// The same, without the retries that would hide a loss.
+fn without_retries(configuration: &str) -> String {
+    assert_eq!(configuration.matches("retries 3").count(), 1);
+    configuration.replace("retries 3", "retries 0")
 }
 
 /// What all clients go by.
@@ -128,7 +136,7 @@ async fn nodes_are_replaced_one_by_one_and_no_request_is_lost() {
     let nodes = [Node::of(&setup), Node::of(&setup)];
     let mut processes = [nodes[0].start().await, nodes[1].start().await].map(Some);
     let port = free_port();
-    let haproxy = Haproxy::start(|socket| configuration(socket, port, &nodes)).await;
+    let haproxy = Haproxy::start(|socket| without_retries(&configuration(socket, port, &nodes))).await;
     let url = format!("http://127.0.0.1:{port}");
 
     let load = Arc::new(Load::default());
