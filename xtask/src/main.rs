@@ -25,7 +25,8 @@ cargo xtask test [ARGS…]   runs all tests against a real Redis and PostgreSQL,
 cargo xtask arrows         checks who depends on whom, by deny.toml and docs/architecture.md
 cargo xtask alerts         checks the alerts and the dashboard in docs/operations/monitoring, by promtool
 cargo xtask bench [ARGS…]  measures the release build against plain servers, and prints a table of ratios;
-                           ARGS are `--quick` and `--json FILE`
+                           ARGS are `--quick` and `--json FILE`; or `nodes`, for processes side by side, or
+                           `cluster`, for a Redis Cluster with five million sessions
 cargo xtask loadtest …     has users in any number use the service, or compares sessions with tokens; without
                            arguments, it says how
 cargo xtask e2e            checks the clients in TypeScript, and drives them and the service by a real browser

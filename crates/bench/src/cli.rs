@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::compare::Scale;
 use crate::reference::{self, Reference};
-use crate::{bench, compare, tied};
+use crate::{bench, compare, scaling, tied};
 
 /// An error is a text for a person: nothing here handles one kind differently from another.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -43,6 +43,18 @@ enum Command {
         #[arg(long, value_name = "FOLDER", default_value = "target/loadtest")]
         report: PathBuf,
     },
+    /// Measures one to four processes of the service side by side
+    Nodes {
+        /// Fewer rounds: for a look, not for the record
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Measures the service on a Redis Cluster with many sessions
+    Cluster {
+        /// How many; a million takes some 600 MB
+        #[arg(long, default_value_t = 5_000_000)]
+        sessions: u32,
+    },
     /// Serves what the service is compared with
     Serve {
         /// The recorded answer that it gives
@@ -65,6 +77,8 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run { quick, json } => run(quick, json),
         Command::Compare { scale, loadtests, report } => compare(scale, &loadtests, &report),
+        Command::Nodes { quick } => run_scaling(scaling::nodes(quick)),
+        Command::Cluster { sessions } => run_scaling(scaling::cluster(sessions)),
         Command::Serve { answer, reference } => serve(&answer, reference),
         Command::Tied { parent, program, arguments } => Err(tied::become_program(parent, &program, &arguments)),
     };
@@ -76,6 +90,10 @@ pub fn main() -> ExitCode {
 
 fn run(quick: bool, json: Option<PathBuf>) -> Result<ExitCode, Error> {
     runtime()?.block_on(bench::run(quick, json.as_deref()))
+}
+
+fn run_scaling(measuring: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+    runtime()?.block_on(measuring)
 }
 
 fn compare(scale: Scale, loadtests: &Path, report: &Path) -> Result<ExitCode, Error> {

@@ -18,6 +18,7 @@ mod population;
 mod process;
 mod redis;
 mod reference;
+mod scaling;
 mod service;
 mod signals;
 mod statistics;

@@ -39,10 +39,15 @@ pub(crate) type Counts = BTreeMap<String, u64>;
 
 impl Redis {
     pub(crate) async fn start(name: &str, folder: &Path) -> Result<Self, Error> {
+        Self::start_with(name, folder, &[]).await
+    }
+
+    /// The same, with these arguments besides.
+    pub(crate) async fn start_with(name: &str, folder: &Path, more: &[&str]) -> Result<Self, Error> {
         let program = on_path("redis-server").ok_or("redis-server is not on PATH: install it")?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let text = port.to_string();
-        let arguments = ["--port", &text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let arguments = [&["--port", &text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], more].concat();
         let mut process = Process::start(name, folder, program.as_os_str(), &arguments, &[])?;
         let deadline = Instant::now() + START_LIMIT;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
