@@ -74,25 +74,41 @@ pub(crate) struct Node {
     /// What traces say of it.
     server: Arc<TracedServer>,
     is_closing: Arc<AtomicBool>,
+    is_broken: Arc<AtomicBool>,
 }
 
 impl Node {
-    /// Connects to this server. From then on lost connections come back by themselves.
-    pub(crate) async fn open(config: Config, options: ConnectOptions, guard: Arc<StoreGuard>) -> Result<Self, Error> {
+    /// Connects to this server. If they are to be `renewed`, lost connections come back by themselves from then on.
+    pub(crate) async fn open(
+        config: Config,
+        options: ConnectOptions,
+        guard: Arc<StoreGuard>,
+        renewed: bool,
+    ) -> Result<Self, Error> {
         let server = Arc::new(TracedServer::of(&config));
         let pool = Pool::new(
             config,
             Some(performance(options)),
             Some(connection(options)),
-            Some(reconnect_policy()),
+            renewed.then(reconnect_policy),
             options.connections,
         )?;
         let tasks = try_join_all(pool.clients().iter().map(|client| client.init())).await;
-        let node = Self { pool, options: command_options(options), guard, server, is_closing: Arc::default() };
+        let (is_closing, is_broken) = (Arc::default(), Arc::default());
+        let node = Self { pool, options: command_options(options), guard, server, is_closing, is_broken };
         match tasks {
             Ok(tasks) => {
                 for (client, task) in node.pool.clients().iter().zip(tasks) {
-                    tokio::spawn(keep_alive(client.clone(), task, Arc::clone(&node.is_closing)));
+                    if renewed {
+                        tokio::spawn(keep_alive(client.clone(), task, Arc::clone(&node.is_closing)));
+                    } else {
+                        let is_broken = Arc::clone(&node.is_broken);
+                        tokio::spawn(async move {
+                            // Whatever the reason.
+                            let _ = task.await;
+                            is_broken.store(true, Ordering::Relaxed);
+                        });
+                    }
                 }
                 Ok(node)
             }
@@ -112,6 +128,11 @@ impl Node {
     /// A span for a command to this server; none if it isn't part of a trace.
     pub(crate) fn span(&self, command: Command) -> Span {
         self.server.span(command)
+    }
+
+    /// Whether a connection was lost that doesn't come back.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
     }
 
     /// Whether these are the same connections.

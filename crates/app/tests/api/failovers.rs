@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use markt_domain::session::SessionSecret;
-use markt_test_support::stores::Replicated;
+use markt_test_support::stores::{Replicated, redis_command};
+use reqwest::StatusCode;
 
 use crate::outages_endured::{Crowd, is_there};
 use crate::server::{Deployment, PASSWORD, Server};
@@ -63,6 +64,25 @@ async fn logged_in(node: &Server, servers: &Replicated) -> Vec<(&'static str, St
     secrets
 }
 
+/// Logs in until the session is where it will stay: a primary that is being replaced takes logins that are lost with it.
+async fn lasting_login(node: &Server, servers: &mut Replicated, name: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let answer = node.without_cookies().log_in(&format!("{name}@markt.com"), PASSWORD).await;
+        if answer.status == StatusCode::OK {
+            let secret = answer.session_cookie().value;
+            let key = key_of(&secret, servers);
+            if redis_command(&servers.url_of(&key).await, &["EXISTS", &key]).await == "1" {
+                return secret;
+            }
+        } else {
+            answer.assert_store_unavailable();
+        }
+        assert!(began.elapsed() < SOON, "no login lasts after {:?}", began.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn is_survived(mut servers: Replicated, end: End) {
     let setup = Setup::of(Deployment::Full).await.with("MARKT_REDIS_URL", servers.url());
     let node = setup.start().await;
@@ -89,8 +109,7 @@ async fn is_survived(mut servers: Replicated, end: End) {
         }
         println!("back after {:?}", back.elapsed());
         // What ends on one node from now on, has ended on the other.
-        let answer = node.without_cookies().log_in(&format!("{name}@markt.com"), PASSWORD).await;
-        let ended = answer.session_cookie().value;
+        let ended = lasting_login(&node, &mut servers, name).await;
         other.assert_alive(&ended, name).await;
         node.with_cookie(&ended).post_nothing("/users/logout").await.assert_status(204);
         other.assert_dead_soon(&ended).await;

@@ -13,7 +13,7 @@ mod view;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use fred::error::Error;
+use fred::error::{Error, ErrorKind};
 use fred::interfaces::ClientLike as _;
 use fred::types::Key;
 use futures_util::future::{BoxFuture, join_all};
@@ -296,10 +296,11 @@ impl Servers {
         let before = self.topology();
         let known = before.shards().iter().map(|shard| shard.seen.server.clone());
         let seen = self.0.informants.ask(known).await?;
-        if before.shards().iter().map(|shard| &shard.seen).eq(&seen) {
+        let is_whole = before.shards().iter().all(|shard| !shard.node.is_broken());
+        if is_whole && before.shards().iter().map(|shard| &shard.seen).eq(&seen) {
             return Ok(());
         }
-        let (mut shards, mut trouble) = (Vec::new(), None);
+        let (mut shards, mut trouble, expected) = (Vec::new(), None, seen.clone());
         for (seen, node) in join_all(seen.into_iter().map(|seen| self.node(&before, seen))).await {
             match node {
                 Ok(node) => shards.push(Shard { node, seen }),
@@ -310,6 +311,11 @@ impl Servers {
             }
         }
         let after = Topology::new(shards, self.0.place.is_cluster());
+        if self.is_named_by_sentinels() && trouble.is_none() && self.0.informants.ask([]).await? != expected {
+            // It was replaced while it was connected to, and may have begun anew, empty, since.
+            join_all(after.shards().iter().map(|shard| shard.node.close())).await;
+            return Err(Error::new(ErrorKind::Cluster, "another server has become the primary"));
+        }
         match trouble {
             Some(error) if to_all || after.shards().is_empty() => Err(error),
             _ => {
@@ -320,7 +326,7 @@ impl Servers {
     }
 
     async fn node(&self, before: &Topology, seen: view::Seen) -> (view::Seen, Result<Node, Error>) {
-        if let Some(node) = before.node_at(&seen.server) {
+        if let Some(node) = before.node_at(&seen.server).filter(|node| !node.is_broken()) {
             return (seen, Ok(node.clone()));
         }
         let guard = match self.0.place.is_cluster() {
@@ -328,12 +334,20 @@ impl Servers {
             // There is but one at a time.
             false => self.guard(),
         };
-        let node = Node::open(self.0.place.config(&seen.server), self.0.options, guard).await;
-        (seen, node)
+        let node = Node::open(self.0.place.config(&seen.server), self.0.options, guard, !self.is_named_by_sentinels());
+        (seen, node.await)
+    }
+
+    /// Whether a server may be another one by the time that a lost connection to it comes back: a primary that was killed
+    /// and is started again knows nothing of its successor, and perhaps of no session. So Sentinels are asked first.
+    fn is_named_by_sentinels(&self) -> bool {
+        matches!(self.0.place.kind(), Kind::Sentinels { .. })
     }
 
     fn replace(&self, before: &Topology, after: Topology) {
-        if !before.shards().is_empty() {
+        let is_same =
+            before.shards().iter().map(|shard| &shard.seen).eq(after.shards().iter().map(|shard| &shard.seen));
+        if !before.shards().is_empty() && !is_same {
             let servers: Vec<_> = after.shards().iter().map(|shard| shard.seen.server.to_string()).collect();
             tracing::warn!(servers = servers.join(", "), "the servers of Redis have changed");
         }
