@@ -184,6 +184,14 @@ fn check_adoption(config: &Config, errors: &mut ConfigErrors) {
         "adopt.flask_session",
         "adopt.flask_session = \"true\": needs auth.mode = \"session\" or \"dual\", since sessions are what is handed out",
     );
+    let redis = config.redis_url.as_ref().map(|url| url.expose());
+    errors.refuse_if(
+        redis.is_some_and(|url| url.starts_with("redis-cluster:") || url.starts_with("rediss-cluster:")),
+        "adopt-on-cluster",
+        "adopt.flask_session",
+        "adopt.flask_session = \"true\": not with a Redis Cluster, where a session's id has to suit its user, and one that \
+         follows from an old cookie doesn't",
+    );
     errors.refuse_if(
         adopt.flask_cookie.as_ref().is_some_and(|name| !is_cookie_name(name)),
         "cookie-name-malformed",

@@ -88,6 +88,18 @@ fn production_says_all_that_is_insecure_at_once() {
 }
 
 #[test]
+fn old_sessions_are_taken_over_where_they_can_be() {
+    let with = |redis: &'static str| {
+        [("MARKT_ADOPT__FLASK_SESSION", "true"), ("MARKT_ADOPT__FLASK_SECRET_KEY", "old"), ("MARKT_REDIS_URL", redis)]
+    };
+    assert!(load(&with("redis-sentinel://s.test:26379?sentinelServiceName=m")).is_ok());
+    for url in ["redis-cluster://a.test:6379", "rediss-cluster://a.test:6379"] {
+        assert!(errors(&with(url)).contains("adopt.flask_session"), "{url}");
+    }
+    assert!(errors(&[("MARKT_ADOPT__FLASK_SESSION", "true")]).contains("adopt.flask_secret_key"));
+}
+
+#[test]
 fn a_wildcard_origin_is_refused_everywhere() {
     for origin in ["*", "https://*.example.com", "null", "app.example.com"] {
         let message = errors(&[("MARKT_CORS__ALLOWED_ORIGINS", origin)]);
