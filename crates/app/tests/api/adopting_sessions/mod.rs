@@ -58,7 +58,7 @@ async fn plant(setup: &Setup, name: &str, time_to_live: Duration) -> String {
     let (id, record) = (new_id(), STANDARD.decode(made()["records"][name]["record"].as_str().unwrap()).unwrap());
     let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
     let (key, ttl) = (format!("session:{id}"), time_to_live.as_millis().to_string());
-    assert_eq!(redis(&setup.redis_url(), &["EVAL", SCRIPT, "1", &key, &hex, &ttl]).await, "+OK");
+    assert_eq!(redis(&setup.redis_url(), &["EVAL", SCRIPT, "1", &key, &hex, &ttl]).await, "OK");
     id
 }
 
