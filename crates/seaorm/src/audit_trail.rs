@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use markt_domain::Timestamp;
-use markt_domain::audit::{AuditEntry, AuditRecord};
+use markt_domain::audit::{AuditEntry, AuditEvent, AuditRecord};
 use markt_domain::client::Client;
 use markt_domain::ports::StoreError;
 use markt_domain::ports::audit_log::{AuditTrail, Position};
@@ -50,7 +50,10 @@ impl SeaOrmAuditTrail {
     }
 
     async fn select(&self, Position(position): Position, limit: u64) -> Result<Vec<Model>, DbErr> {
-        let behind = Entity::find().filter(Column::Id.gt(position)).order_by_asc(Column::Id).limit(limit);
+        // A later version, beside this one during an upgrade, knows more of them.
+        let known = Column::Event.is_in(AuditEvent::ALL.map(AuditEvent::as_str));
+        let behind = Entity::find().filter(Column::Id.gt(position)).filter(known);
+        let behind = behind.order_by_asc(Column::Id).limit(limit);
         behind.all(self.database.reader()).await
     }
 

@@ -8,6 +8,7 @@
     reason = "a test that can't go on says so by a panic"
 )]
 
+mod audit;
 mod availability;
 mod facts;
 mod fixture;
