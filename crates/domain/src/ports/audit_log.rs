@@ -34,8 +34,8 @@ pub trait AuditTrail: Send + Sync {
     /// If the store can't be reached or read.
     async fn append(&self, entries: &[AuditEntry]) -> Result<(), StoreError>;
 
-    /// The entries behind this position, the first ones first; at most so many. What has happened is passed over where
-    /// only a later version knows that it can.
+    /// The entries behind this position, the first ones first; at most so many. An event that only a later version knows is
+    /// [`RecordsLost`](crate::audit::AuditEvent::RecordsLost) here: who follows is told that there is something.
     ///
     /// # Errors
     /// If the store can't be reached or read.
