@@ -158,7 +158,6 @@ fn collisions(collisions: &[String]) -> Option<Finding> {
 
 fn of_users(config: &Config, users: &UserFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let so_many = |count: i64| counted(u64::try_from(count).unwrap_or_default(), "user");
     if users.unverified > 0 && config.auth.require_verified_email {
         let what = format!("{} with an address that isn't verified.", so_many(users.unverified));
         let why = "They can't log in before they have proven it, by a code that is mailed to them.";
@@ -184,9 +183,12 @@ fn of_users(config: &Config, users: &UserFacts) -> Vec<Finding> {
     findings
 }
 
+fn so_many(users: i64) -> String {
+    counted(u64::try_from(users).unwrap_or_default(), "user")
+}
+
 fn of_hashes(config: &Config, UserFacts { hashes, .. }: &UserFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let so_many = |count: i64| counted(u64::try_from(count).unwrap_or_default(), "user");
     if hashes.others > 0 {
         let what = format!(
             "{} with a password hash that is neither passlib's $pbkdf2-sha256$ nor $argon2id$.",

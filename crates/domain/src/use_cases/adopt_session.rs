@@ -17,8 +17,8 @@ use crate::ports::foreign_sessions::{ForeignCookie, ForeignSession, ForeignSessi
 use crate::ports::session_store::{SessionStore, StoredSession};
 use crate::ports::spent_tokens::SpentTokens;
 use crate::ports::user_store::UserStore;
-use crate::role::Role;
 use crate::session::{Ending, Session, SessionSecret, Transport};
+use crate::use_cases::holder::{holder, role_of};
 use crate::use_cases::issue_session::{Issue, IssueSession, Proof, SessionRequest};
 use crate::user::Account;
 
@@ -153,7 +153,7 @@ impl AdoptSession {
             tracing::info!(event = "adoption_refused", reason = "another client", user_id = %foreign.user_id);
             return Ok(None);
         }
-        let account = self.holder(&foreign).await?;
+        let account = holder(&*self.users, &foreign.user_id, foreign.last_used_at).await?;
         Ok(account.map(|account| Candidate::New { foreign: Box::new(foreign), account: Box::new(account) }))
     }
 
@@ -164,15 +164,6 @@ impl AdoptSession {
         let is_recent = self.clock.now().since(stored.session.created_at) < REPEATED_FOR;
         let is_good = is_recent || !self.is_spent(cookie).await?;
         Ok(is_good.then(|| Candidate::Again(Box::new(stored))))
-    }
-
-    /// The user, if it is one who may have a session for one that was used then: not before the last time that all sessions
-    /// were ended, nor by who may not log in.
-    async fn holder(&self, foreign: &ForeignSession) -> Result<Option<Account>, StoreError> {
-        let Some(account) = self.users.find(&foreign.user_id).await? else { return Ok(None) };
-        let epoch_began_at = self.users.session_epoch_began_at(&foreign.user_id).await?;
-        let is_of_the_epoch = epoch_began_at.is_none_or(|began_at| foreign.last_used_at >= began_at);
-        Ok((account.user().is_active && is_of_the_epoch).then_some(account))
     }
 
     async fn again(&self, cookie: &ForeignCookie, stored: StoredSession) -> Result<Adopted, StoreError> {
@@ -191,9 +182,7 @@ impl AdoptSession {
         account: &Account,
         client: &Client,
     ) -> Result<Option<Adopted>, AdoptError> {
-        let user = account.user();
-        let usable = |role: &Role| account.profile.is_usable(*role);
-        let role = foreign.role.filter(usable).unwrap_or_else(|| user.default_role());
+        let (user, role) = (account.user(), role_of(account, foreign.role));
         let request = SessionRequest {
             remember: foreign.remember,
             transport: Transport::Cookie,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
 use crate::audit::{AuditEvent, AuditRecord};
 use crate::digest::Digest;
 use crate::ports::StoreError;
@@ -11,10 +10,10 @@ use crate::ports::clock::Clock;
 use crate::ports::session_store::SessionStore;
 use crate::ports::spent_tokens::SpentTokens;
 use crate::ports::user_store::UserStore;
-use crate::role::Role;
 use crate::session::{Ending, SessionSecret};
 use crate::tokens::{AccessClaims, InvalidToken, Issuer};
 use crate::use_cases::authenticate::by_token::ByToken;
+use crate::use_cases::holder::{holder, role_of};
 use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
 use crate::use_cases::log_in::LoggedIn;
 use crate::user::Account;
@@ -66,7 +65,7 @@ impl ExchangeToken {
             [..] => return Err(ExchangeError::Ambiguous),
         };
         let (claims, issuer) = self.tokens.read_one(token, self.clock.now())?;
-        let account = self.holder(&claims).await?.ok_or(InvalidToken::Void)?;
+        let account = holder(&*self.users, &claims.user_id, claims.issued_at).await?.ok_or(InvalidToken::Void)?;
         let issued = self.issue(&claims, &account, request).await?.ok_or(InvalidToken::Void)?;
         self.spend(&claims, issuer, &issued).await?;
         for replaced in request.replaces.iter().map(SessionSecret::id) {
@@ -80,15 +79,6 @@ impl ExchangeToken {
         Ok(LoggedIn { account, issued })
     }
 
-    /// The user, if it is one who may have a session for a token that was issued then: not before the last time that all
-    /// sessions were ended, nor by who may not log in.
-    async fn holder(&self, claims: &AccessClaims) -> Result<Option<Account>, StoreError> {
-        let Some(account) = self.users.find(&claims.user_id).await? else { return Ok(None) };
-        let epoch_began_at: Option<Timestamp> = self.users.session_epoch_began_at(&claims.user_id).await?;
-        let is_of_the_epoch = epoch_began_at.is_none_or(|began_at| claims.issued_at >= began_at);
-        Ok((account.user().is_active && is_of_the_epoch).then_some(account))
-    }
-
     /// What came with the request gives way only once the token was good.
     async fn issue(
         &self,
@@ -96,11 +86,10 @@ impl ExchangeToken {
         account: &Account,
         request: &SessionRequest,
     ) -> Result<Option<IssuedSession>, StoreError> {
-        let user = account.user();
-        let usable = |role: &Role| account.profile.is_usable(*role);
-        let role = claims.role.filter(usable).unwrap_or_else(|| user.default_role());
+        let role = role_of(account, claims.role);
         let request = SessionRequest { replaces: Vec::new(), ..request.clone() };
-        self.issue.execute(&user.id, account.state, role, &request, Proof::Earlier(claims.issued_at)).await
+        let proof = Proof::Earlier(claims.issued_at);
+        self.issue.execute(&account.user().id, account.state, role, &request, proof).await
     }
 
     /// Spends the token for this session. The session is there first: a token that was spent while no session could be made

@@ -13,6 +13,7 @@ pub mod edit_profile;
 pub mod end_others;
 pub mod exchange_token;
 pub mod follow_sessions;
+pub mod holder;
 pub mod inspect_sessions;
 pub mod issue_session;
 pub mod log_in;
