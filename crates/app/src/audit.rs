@@ -243,7 +243,7 @@ fn log(record: &AuditRecord) {
                 session_id = record.session_id.map(display::<SessionId>),
                 related_id = record.related_id.map(display::<SessionId>),
                 ip_address = record.client.as_ref().map(|client| display(client.ip_address)),
-                user_agent = record.client.as_ref().map(|client| client.user_agent.as_str()),
+                user_agent = record.client.as_ref().map(|client| &*client.user_agent),
                 reason = record.reason,
                 ending = record.ending.map(Ending::as_str),
                 count = record.count,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 /// The longest user agent that is kept, in bytes; real ones stay below it.
 const MAX_USER_AGENT: usize = 255;
@@ -12,7 +13,7 @@ pub struct Client {
     /// The client's address: the peer's, or the one that a trusted proxy names.
     pub ip_address: IpAddr,
     /// Its `User-Agent`, at most 255 bytes of it; empty if it sent none.
-    pub user_agent: String,
+    pub user_agent: Arc<str>,
 }
 
 impl Client {
@@ -22,7 +23,7 @@ impl Client {
         let ip_address = ip_address.to_canonical();
         // As nearly all are.
         if user_agent.len() <= MAX_USER_AGENT && user_agent.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Self { ip_address, user_agent: user_agent.to_owned() };
+            return Self { ip_address, user_agent: user_agent.into() };
         }
         let mut kept = String::with_capacity(user_agent.len().min(MAX_USER_AGENT));
         for character in user_agent.chars().filter(|character| !character.is_control()) {
@@ -31,7 +32,7 @@ impl Client {
             }
             kept.push(character);
         }
-        Self { ip_address, user_agent: kept }
+        Self { ip_address, user_agent: kept.into() }
     }
 
     /// The network that the client is in.

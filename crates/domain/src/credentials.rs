@@ -3,6 +3,7 @@
 use std::fmt;
 
 use email_address::{EmailAddress as Rfc5321, Options};
+use smol_str::SmolStr;
 use zeroize::Zeroizing;
 
 /// A valid e-mail address: ASCII, at most 120 characters (the column's width), kept as given and compared without
@@ -60,7 +61,7 @@ impl Eq for EmailAddress {}
 
 /// A username: 3 to 20 letters, digits and underscores, compared without regard to case.
 #[derive(Clone, Debug)]
-pub struct Username(String);
+pub struct Username(SmolStr);
 
 /// Why a text can't be a username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,13 +89,13 @@ impl Username {
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(InvalidUsername::Characters);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// Takes over a username that a store kept, valid by today's rules or not.
     #[must_use]
-    pub fn from_store(text: String) -> Self {
-        Self(text)
+    pub fn from_store(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// Whether it is one that nobody can take.

@@ -100,7 +100,7 @@ mod tests {
         Session {
             id,
             family: id.family(),
-            user_id: UserId::from_store("USR_AAAAAAAA".into()),
+            user_id: UserId::from_store("USR_AAAAAAAA"),
             epoch: SessionEpoch(0),
             current_role: Role::Seller,
             created_at: NOON,
@@ -120,7 +120,7 @@ mod tests {
     fn each_condition_picks_what_it_says_and_all_of_them_together() {
         let second = Duration::from_secs(1);
         let hour = NOON.plus(Duration::from_secs(3600));
-        let user = |id: &str| Some(UserId::from_store(id.into()));
+        let user = |id: &str| Some(UserId::from_store(id));
         let all = Selector::default;
         let whole = Selector {
             user: user("USR_AAAAAAAA"),
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_user_alone_is_told_from_a_user_and_more() {
-        let user = UserId::from_store("USR_AAAAAAAA".into());
+        let user = UserId::from_store("USR_AAAAAAAA");
         let alone = Selector { user: Some(user.clone()), ..Selector::default() };
         assert_eq!(alone.only_user(), Some(&user));
         assert_eq!(Selector { role: Some(Role::Buyer), ..alone }.only_user(), None);

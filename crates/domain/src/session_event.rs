@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn user() -> UserId {
-        UserId::from_store("USR_AAAAAAAA".to_owned())
+        UserId::from_store("USR_AAAAAAAA")
     }
 
     fn record(event: AuditEvent) -> AuditRecord {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use crate::Timestamp;
 use crate::client::Network;
@@ -15,9 +16,10 @@ use crate::session::{Session, SessionFamily};
 /// The characters of a user id after its prefix.
 const ID_ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// A user's id: `USR_` and 8 characters of `A-Z0-9`.
+/// A user's id: `USR_` and 8 characters of `A-Z0-9`. It has no memory of its own, as each request that is authenticated
+/// is handed one, and each session in memory has several.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(String);
+pub struct UserId(SmolStr);
 
 /// The text is not of a user id's form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,13 +37,13 @@ impl UserId {
             let unbiased = bytes.into_iter().filter(|byte| *byte < 252);
             id.extend(unbiased.map(|byte| char::from(ID_ALPHABET[usize::from(byte % 36)])).take(12 - id.len()));
         }
-        Self(id)
+        Self(id.into())
     }
 
     /// Takes over an id that a store kept, of today's form or not.
     #[must_use]
-    pub const fn from_store(text: String) -> Self {
-        Self(text)
+    pub fn from_store(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// The id as text.
@@ -57,7 +59,7 @@ impl FromStr for UserId {
     fn from_str(text: &str) -> Result<Self, MalformedUserId> {
         match text.strip_prefix("USR_") {
             Some(rest) if rest.len() == 8 && rest.bytes().all(|byte| ID_ALPHABET.contains(&byte)) => {
-                Ok(Self(text.to_owned()))
+                Ok(Self(text.into()))
             }
             _ => Err(MalformedUserId),
         }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha512};
 
 /// The identifier of this client.
 pub(crate) fn of(client: &Client) -> String {
-    let agent = match client.user_agent.as_str() {
+    let agent = match &*client.user_agent {
         "" => "None".to_owned(),
         agent => shown(agent),
     };

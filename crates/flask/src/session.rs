@@ -58,7 +58,7 @@ impl From<Fields> for Contents {
     fn from(Fields { user_id, permanent, id, current_role }: Fields) -> Self {
         let user_id = user_id.and_then(Loose::expected).filter(|id| (1..=MAX_USER_ID).contains(&id.len()));
         Self {
-            user_id: user_id.map(UserId::from_store),
+            user_id: user_id.as_deref().map(UserId::from_store),
             role: current_role.and_then(Loose::expected).and_then(|role| role.parse().ok()),
             is_permanent: permanent.and_then(Loose::expected).unwrap_or(false),
             identifier: id.and_then(Loose::expected),

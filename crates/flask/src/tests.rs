@@ -47,7 +47,7 @@ async fn found(value: &str, client: &Client) -> Option<ForeignSession> {
 }
 
 fn user(number: u32) -> UserId {
-    UserId::from_store(format!("USR_OLD{number:05}"))
+    UserId::from_store(&format!("USR_OLD{number:05}"))
 }
 
 #[tokio::test]

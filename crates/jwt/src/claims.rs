@@ -111,7 +111,7 @@ impl Presented {
             issued_at: self.iat.0,
             expires_at: self.exp.0,
             id: self.jti,
-            user_id: UserId::from_store(self.sub),
+            user_id: UserId::from_store(&self.sub),
         })
     }
 
@@ -126,7 +126,7 @@ impl Presented {
             generation: self.r#gen.ok_or(InvalidToken::Absurd)?,
             issued_at: self.iat.0,
             expires_at: self.exp.0,
-            user_id: UserId::from_store(self.sub),
+            user_id: UserId::from_store(&self.sub),
         })
     }
 

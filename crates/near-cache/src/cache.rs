@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::touches::Touches;
 use crate::trust::{Incarnation, Trust};
+use crate::user_agents::UserAgents;
 use crate::users::{Floor, Users};
 use crate::{Observation, Options, Statistics};
 
@@ -40,6 +41,7 @@ pub(crate) struct Shared<S> {
     entries: Cache<SessionId, Entry>,
     trust: Trust,
     pub(crate) users: Users,
+    user_agents: UserAgents,
     touches: Touches,
     counts: Counts,
     /// Who wants to know when a session's place is emptied by the channel.
@@ -73,6 +75,7 @@ impl<S: SessionStore + 'static> NearCache<S> {
             entries: Cache::new(options.capacity),
             trust: Trust::new(options.max_staleness),
             users: Users::new(),
+            user_agents: UserAgents::new(),
             touches: Touches::default(),
             counts: Counts::default(),
             observed: Mutex::new(None),
@@ -167,7 +170,9 @@ impl<S: SessionStore> Shared<S> {
         if let (Some(place), Some(stored)) = (place, found.as_ref().filter(|stored| stored.session.id == *id)) {
             let user = self.users.floor(&stored.session.user_id);
             if self.users.changes() == changes {
-                let _taken_away = place.insert(Entry { stored: Arc::new(stored.clone()), user, incarnation });
+                let mut stored = stored.clone();
+                self.user_agents.share(&mut stored.session.client.user_agent);
+                let _taken_away = place.insert(Entry { stored: Arc::new(stored), user, incarnation });
             }
         }
         Ok(found)

@@ -20,6 +20,7 @@ mod cache;
 mod session_store;
 mod touches;
 mod trust;
+mod user_agents;
 mod users;
 
 use std::time::Duration;

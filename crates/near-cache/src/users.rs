@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn user(number: usize) -> UserId {
-        UserId::from_store(format!("USR_{number:08}"))
+        UserId::from_store(&format!("USR_{number:08}"))
     }
 
     #[test]

@@ -227,7 +227,7 @@ mod tests {
     fn on_a_cluster_all_that_is_one_users_has_one_slot() {
         let keys = Keys { are_tagged: true };
         for name in ["USR_AAAAAAAA", "USR_Q7ZK02LM", "probe"] {
-            let user = UserId::from_store(name.to_owned());
+            let user = UserId::from_store(name);
             let number = tag_of_user(&user);
             let id = format!("{}{}", tag(number), &ID[TAG_DIGITS..]).parse().unwrap();
             assert!(keys.suits(&id, &user));

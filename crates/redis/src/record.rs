@@ -97,7 +97,7 @@ pub(crate) fn head(session: &Session, revision: Revision) -> Result<String, serd
         current_role: session.current_role,
         last_activity: session.last_activity,
         ip_address: session.client.ip_address,
-        user_agent: session.client.user_agent.as_str().into(),
+        user_agent: (&*session.client.user_agent).into(),
         created_at: session.created_at,
         authenticated_at: session.authenticated_at,
         password_given: session.password_given,
@@ -155,12 +155,12 @@ pub(crate) fn parse(id: &SessionId, json: &[u8]) -> Result<Found, serde_json::Er
 
 impl Record<'_> {
     fn into_stored(self) -> StoredSession {
-        let client = Client { ip_address: self.ip_address, user_agent: self.user_agent.into_owned() };
+        let client = Client { ip_address: self.ip_address, user_agent: self.user_agent.into() };
         StoredSession {
             session: Session {
                 id: self.session_id,
                 family: self.family.unwrap_or_else(|| self.session_id.family()),
-                user_id: UserId::from_store(self.user_id.into_owned()),
+                user_id: UserId::from_store(&self.user_id),
                 epoch: SessionEpoch(self.epoch),
                 current_role: self.current_role,
                 created_at: self.created_at,

@@ -100,7 +100,7 @@ fn row(AuditEntry { key, at, request_id, record }: &AuditEntry) -> ActiveModel {
         session_id: Set(record.session_id.map(|id| id.to_string())),
         related_id: Set(record.related_id.map(|id| id.to_string())),
         ip_address: Set(record.client.as_ref().map(|client| client.ip_address.to_string())),
-        user_agent: Set(record.client.as_ref().map(|client| client.user_agent.clone())),
+        user_agent: Set(record.client.as_ref().map(|client| client.user_agent.to_string())),
         reason: Set(record.reason.clone()),
         ending: Set(record.ending.map(|ending| ending.as_str().to_owned())),
         count: Set(record.count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))),
@@ -124,10 +124,10 @@ fn entry(row: Model) -> Result<AuditEntry, StoreError> {
         record: AuditRecord {
             // What only a later version knows, beside this one during an upgrade, is a hole to this one.
             event: row.event.parse().unwrap_or(AuditEvent::RecordsLost),
-            user_id: row.user_id.map(UserId::from_store),
+            user_id: row.user_id.as_deref().map(UserId::from_store),
             session_id: id(row.session_id)?,
             related_id: id(row.related_id)?,
-            client: address.map(|ip_address| Client { ip_address, user_agent }),
+            client: address.map(|ip_address| Client { ip_address, user_agent: user_agent.into() }),
             reason: row.reason,
             // One that only a later version knows says nothing here.
             ending: row.ending.and_then(|ending| ending.parse().ok()),

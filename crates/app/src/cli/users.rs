@@ -111,7 +111,7 @@ pub(super) async fn find(stores: &Stores, text: &str) -> Result<Account, Failure
         let email = EmailAddress::from_store(text.trim().to_owned());
         stores.users.find_by_email(&email).await?.map(|found| found.account)
     } else {
-        stores.users.find(&UserId::from_store(text.trim().to_owned())).await?
+        stores.users.find(&UserId::from_store(text.trim())).await?
     };
     found.ok_or_else(|| format!("there is no user {text}").into())
 }

@@ -143,7 +143,7 @@ fn probe(Surroundings { clock, entropy }: &Surroundings) -> Session {
     Session {
         id,
         family: id.family(),
-        user_id: UserId::from_store(PROBE_USER.to_owned()),
+        user_id: UserId::from_store(PROBE_USER),
         epoch: SessionEpoch::default(),
         current_role: Role::Buyer,
         created_at: now,

@@ -32,7 +32,7 @@ fn for_parties() -> JwtSigner {
 fn expected() -> AccessClaims {
     AccessClaims {
         id: "0f8fad5b".into(),
-        user_id: UserId::from_store("USR_7K2M9QXA".into()),
+        user_id: UserId::from_store("USR_7K2M9QXA"),
         session: None,
         role: None,
         authenticated_at: None,

@@ -100,7 +100,7 @@ async fn what_the_index_lacks_and_what_it_has_too_much_is_told_apart() {
 async fn a_probe_is_no_session() {
     let own = OwnRedis::start().await;
     let (stores, _redis, sessions) = filled(&own, 1).await;
-    let probe = fixtures::session(&UserId::from_store(keys::PROBE_USER.into()));
+    let probe = fixtures::session(&UserId::from_store(keys::PROBE_USER));
     stores.plant_probe(&probe, Duration::from_secs(60)).await.unwrap();
     let page = stores.directory().page(None, PAGE).await.unwrap();
     assert_eq!((page.sessions.len(), page.unreadable), (sessions.len(), 0));

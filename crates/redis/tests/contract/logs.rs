@@ -49,7 +49,7 @@ async fn neither_passwords_nor_sessions_nor_codes_are_logged() {
     let mut own = OwnRedis::start_with(&["--requirepass", SECRET]).await;
     let stores = stores(&format!("redis://:{SECRET}@127.0.0.1:{}", own.port())).await;
     let mut session = fixtures::session(&fixtures::user_id());
-    session.client.user_agent = SECRET.to_owned();
+    session.client.user_agent = SECRET.into();
     let code = StoredCode {
         hash: PasswordHash::new(SECRET.to_owned()),
         expires_at: fixtures::now().plus(CODE_LIFETIME),

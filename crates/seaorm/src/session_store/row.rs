@@ -86,7 +86,7 @@ pub(super) fn to_row(session: &Session) -> sessions::ActiveModel {
         remember: Set(session.remember),
         transport: Set(session.transport.as_str().to_owned()),
         ip_address: Set(session.client.ip_address.to_string()),
-        user_agent: Set(session.client.user_agent.clone()),
+        user_agent: Set(session.client.user_agent.to_string()),
         idle_expires_at: Set(session.idle_expires_at.unix_milliseconds()),
         expires_at: Set(session.expires_at.unix_milliseconds()),
         revision: Set(0),
@@ -114,7 +114,7 @@ impl Found {
         let session = Session {
             id,
             family: if row.family.is_empty() { id.family() } else { row.family.parse()? },
-            user_id: UserId::from_store(row.user_id),
+            user_id: UserId::from_store(&row.user_id),
             epoch: SessionEpoch(row.epoch),
             current_role: row.current_role.parse()?,
             created_at: time(row.created_at),
@@ -123,7 +123,7 @@ impl Found {
             password_given: row.password_given,
             remember: row.remember,
             transport: row.transport.parse()?,
-            client: Client { ip_address: row.ip_address.parse()?, user_agent: row.user_agent },
+            client: Client { ip_address: row.ip_address.parse()?, user_agent: row.user_agent.into() },
             idle_expires_at: time(row.idle_expires_at),
             expires_at: time(row.expires_at),
             refresh: match (row.refresh_generation, row.refreshed_at) {

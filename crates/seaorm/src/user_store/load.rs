@@ -231,9 +231,9 @@ async fn categories_of(connection: &impl ConnectionTrait, seller: i32) -> Result
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
         Self {
-            id: UserId::from_store(row.id),
+            id: UserId::from_store(&row.id),
             email: EmailAddress::from_store(row.email),
-            username: Username::from_store(row.username),
+            username: Username::from_store(&row.username),
             phone_number: row.phone_number,
             profile_picture: row.profile_picture,
             is_buyer: row.is_buyer.unwrap_or(false),

@@ -18,7 +18,7 @@ pub fn fields(stored: &StoredSession, devices: &dyn DeviceRecognizer, now: Times
         Field::new("current_role", session.current_role.as_str()),
         Field::new("device", devices.recognize(&session.client.user_agent).to_string()),
         Field::new("ip_address", session.client.ip_address.to_string()),
-        Field::new("user_agent", session.client.user_agent.as_str()),
+        Field::new("user_agent", &*session.client.user_agent),
         Field::new("transport", session.transport.as_str()),
         Field::new("remember", session.remember),
         Field::time("created_at", session.created_at, now),

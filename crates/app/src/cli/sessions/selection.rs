@@ -87,7 +87,7 @@ impl Conditions {
     pub(super) async fn selector(&self, tools: &Tools<'_>) -> Result<Selector, Failure> {
         let user = match (&self.user, &self.email) {
             // Also of a user who is gone.
-            (Some(id), _) => Some(UserId::from_store(id.clone())),
+            (Some(id), _) => Some(UserId::from_store(id)),
             (None, Some(email)) => Some(users::find(&tools.stores, email).await?.user().id.clone()),
             (None, None) => None,
         };

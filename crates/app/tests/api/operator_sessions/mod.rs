@@ -69,7 +69,7 @@ async fn create(server: &Server, sessions: &[Session]) {
 
 /// A session that nobody logged in to.
 fn session_of(user: &str) -> Session {
-    markt_test_support::fixtures::session(&UserId::from_store(user.to_owned()))
+    markt_test_support::fixtures::session(&UserId::from_store(user))
 }
 
 /// Changes a session past the service: in Redis one text in its JSON for another, in the database by this assignment.

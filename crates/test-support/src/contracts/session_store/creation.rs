@@ -52,7 +52,7 @@ pub async fn every_kind_of_session_is_found_as_it_was_created(fixture: Fixture<'
     }
     for user_agent in user_agents {
         let client = Client::new(session.client.ip_address, user_agent);
-        assert_eq!(client.user_agent, user_agent, "the suite must not test what clients can't be");
+        assert_eq!(&*client.user_agent, user_agent, "the suite must not test what clients can't be");
         kinds.push(Session { client, ..session.clone() });
     }
     for current_role in [Role::Buyer, Role::Seller] {
@@ -157,7 +157,7 @@ pub async fn of_many_creations_of_one_id_one_succeeds(fixture: Fixture<'_>) {
             let (store, start) = (fixture.store(), Arc::clone(&start));
             racers.spawn(async move {
                 let mut session = Session { id, ..session_of(&user, state) };
-                session.client.user_agent = format!("racer {number}");
+                session.client.user_agent = format!("racer {number}").into();
                 start.wait().await;
                 (store.create(&session, state.version, NO_LIMIT, &[]).await.unwrap(), session)
             });

@@ -210,7 +210,7 @@ impl<'a> Case<'a> {
             authenticated_at: self.now,
             password_given: !present.password_given,
             remember: !present.remember,
-            client: Client { user_agent: format!("{} \"é", self.now), ..present.client },
+            client: Client { user_agent: format!("{} \"é", self.now).into(), ..present.client },
             refresh: present.refresh.map_or(Some(RefreshChain::begun_at(self.now)), |chain| {
                 (chain.generation < 3).then(|| chain.next(self.now))
             }),

@@ -97,7 +97,7 @@ pub async fn of_a_hundred_updates_at_once_none_is_lost(fixture: Fixture<'_>) {
     const WRITERS: usize = 100;
     let (user, state) = fixture.new_user().await;
     let mut session = session_of(&user, state);
-    session.client.user_agent.clear();
+    session.client.user_agent = "".into();
     create(fixture, &session, state.version).await;
     let id = session.id;
     all_at_once((0..WRITERS).map(|_| {
@@ -105,7 +105,7 @@ pub async fn of_a_hundred_updates_at_once_none_is_lost(fixture: Fixture<'_>) {
         async move { while append(&store, &id).await == Change::Conflict {} }
     }))
     .await;
-    assert_eq!(found(fixture, &id).await.session.client.user_agent, "x".repeat(WRITERS));
+    assert_eq!(&*found(fixture, &id).await.session.client.user_agent, "x".repeat(WRITERS));
 }
 
 /// Whatever the order in which the store gets to see the two.
@@ -134,6 +134,7 @@ pub async fn a_session_updated_while_it_is_deleted_stays_gone(fixture: Fixture<'
 /// Reads the session, and writes it back with one character more.
 async fn append(store: &Arc<dyn SessionStore>, id: &SessionId) -> Change {
     let Some(mut stored) = store.find(id).await.unwrap() else { return Change::Gone };
-    stored.session.client.user_agent.push('x');
+    let client = &mut stored.session.client;
+    client.user_agent = format!("{}x", client.user_agent).into();
     store.update(&stored.session, stored.revision).await.unwrap()
 }
