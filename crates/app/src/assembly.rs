@@ -225,7 +225,6 @@ pub fn assemble(config: &Config, surroundings: &Surroundings, parts: Parts) -> U
         }),
         log_in: Arc::new(LogIn {
             users: Arc::clone(&users),
-            sessions: Arc::clone(&sessions),
             hasher: Arc::clone(&hasher),
             throttle: Arc::clone(&throttle),
             clock: Arc::clone(&clock),

@@ -5,7 +5,7 @@
 //! - `create` never overwrites; nothing but `create` and `rotate` brings a session into being, `update` and `touch`
 //!   never (ADR 3). Each write is conditional on what the store holds at that moment, in one step with it.
 //! - A write that touches several records (the session, the index of the user's, the memory of its end) is atomic.
-//! - Each write to a session but [`user_changed`](SessionStore::user_changed) counts its revision up.
+//! - Each write to a session counts its revision up, but not that its user was changed.
 //! - An id that was rotated away leads to the successor for as long as [`StoredSession::honoured_until`] says, by
 //!   however many steps, and is then forgotten. It takes no part in listings and counts.
 //! - What a session's clocks say counts for the reader, by the reader's clock: an adapter may return an expired session
@@ -83,7 +83,8 @@ pub struct Touch {
 pub trait SessionStore: Send + Sync {
     /// Keeps a new session, and the version of its user that was read for it, in the place of those that the ids in
     /// `replaces` lead to, whosever they are: these end as [`Ending::Replaced`]. With it, the user has `max_per_user`
-    /// sessions at most: those that were created first end as [`Ending::Evicted`], never the new one.
+    /// sessions at most: those that were created first end as [`Ending::Evicted`], never the new one. Of the version the
+    /// store takes notice as by [`user_changed`](Self::user_changed), in the same step: a login changes its user.
     ///
     /// # Errors
     /// If the store can't be reached or read.

@@ -7,7 +7,6 @@ use crate::credentials::{EmailAddress, Password, PasswordHash};
 use crate::ports::StoreError;
 use crate::ports::clock::Clock;
 use crate::ports::password_hasher::{HashingError, PasswordHasher, Verdict};
-use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::UserStore;
 use crate::role::Role;
 use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
@@ -69,8 +68,6 @@ pub enum LogInError {
 pub struct LogIn {
     /// Where users are kept.
     pub users: Arc<dyn UserStore>,
-    /// Where sessions are kept.
-    pub sessions: Arc<dyn SessionStore>,
     /// What checks passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// What keeps anybody from guessing.
@@ -153,7 +150,6 @@ impl LogIn {
         let now = self.clock.now();
         let user = &mut account.profile.user;
         let version = self.users.record_login(&user.id, network, now).await?.ok_or(LogInError::InvalidCredentials)?;
-        self.sessions.user_changed(&user.id, version).await?;
         user.last_login_at = Some(now);
         user.updated_at = now;
         account.state.version = version;

@@ -1,9 +1,9 @@
 -- KEYS: the session, the user's index, the user's state.
 -- ARGV: the session's id, its JSON up to the user's version, its end (ms since 1970), the time by the same clock, how
--- long endings are remembered (ms), its epoch, the version, how many sessions the user has at most, and the ids of those
--- that it replaces.
+-- long endings are remembered (ms), its epoch, the version, the state's time to live (ms), how many sessions the user has
+-- at most, and the ids of those that it replaces.
 local key, index, state = KEYS[1], KEYS[2], KEYS[3]
-local id, head, ends, clock, remembered, epoch, version, most = unpack(ARGV)
+local id, head, ends, clock, remembered, epoch, version, ttl, most = unpack(ARGV)
 local known = redis.call('HMGET', state, 'epoch', 'version')
 if known[1] and tonumber(known[1]) > tonumber(epoch) then
   return {'superseded'}
@@ -14,9 +14,10 @@ end
 if known[2] and tonumber(known[2]) > tonumber(version) then
   version = known[2]
 end
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   delete(ARGV[i], 'replaced', remembered)
 end
+tell(index, state, version, ttl)
 local kept = keep(id, index, head .. version .. '}', ends, clock, remembered)
 if not kept or redis.call('ZCARD', index) <= tonumber(most) then
   return {'created'}

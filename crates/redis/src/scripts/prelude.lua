@@ -182,3 +182,19 @@ local function renew(id, session, version)
   end
 end
 
+-- Has the user's sessions bring this version of their user along from now on, unless they do already. A user of version
+-- 0 was never changed. The state is written last: if a session can't be looked at, the next attempt begins again. The
+-- first thing that is written takes room, as a script that has written something is refused nothing by a full Redis.
+local function tell(index, state, version, ttl)
+  if tonumber(redis.call('HGET', state, 'version') or '0') >= tonumber(version) then
+    return
+  end
+  for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+    local session = parse(look(id))
+    if session then
+      renew(id, session, version)
+    end
+  end
+  redis.call('HSET', state, 'version', version)
+  redis.call('PEXPIRE', state, ttl)
+end
