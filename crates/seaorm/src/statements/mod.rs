@@ -124,6 +124,18 @@ async fn what_is_asked_all_the_time_takes_one_statement() {
     }
 }
 
+/// Where each is a round trip: as most logins are, from where the last one was.
+#[tokio::test]
+async fn a_login_from_a_known_network_takes_postgresql_one_statement() {
+    let [_, stores] = Stores::both().await;
+    let (user, _) = stores.user_with_sessions(0).await;
+    let at = fixtures::now();
+    let login = async || assert!(stores.users.record_login(&user, network(), at).await.unwrap().is_some());
+    let first = stores.count(login()).await;
+    assert!(first > 1, "{first}");
+    assert_eq!(stores.count(login()).await, 1);
+}
+
 /// However many sessions a user has.
 #[tokio::test]
 async fn what_is_about_many_sessions_takes_no_more_statements_than_what_is_about_one() {
@@ -269,6 +281,7 @@ async fn exercise_users(stores: &Stores, buyer: &UserId) {
     users.find_by_email(&new.email).await.unwrap().unwrap();
     assert!(users.is_username_taken(&new.username).await.unwrap());
     users.find_password(id).await.unwrap().unwrap();
+    users.record_login(id, network(), at).await.unwrap().unwrap();
     users.record_login(id, network(), at).await.unwrap().unwrap();
     assert!(users.knows_network(&new.email, network()).await.unwrap());
     assert!(users.replace_password_hash(id, &hash(1), &hash(2)).await.unwrap());

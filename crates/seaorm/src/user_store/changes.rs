@@ -1,30 +1,17 @@
 //! Changes to users. Each counts the user's version up, in its own transaction.
 
 use markt_domain::Timestamp;
-use markt_domain::client::Network;
 use markt_domain::credentials::PasswordHash;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{UserChanges, UserId, UserState, UserVersion};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, UpdateMany};
 
-use super::{load, networks, state};
+use super::{load, state};
 use crate::Database;
 use crate::database::Transaction;
 use crate::entities::users::{ActiveModel, Column, Entity};
 use crate::time::to_column;
-
-pub(super) async fn record_login(
-    database: &Database,
-    id: &UserId,
-    network: Network,
-    at: Timestamp,
-) -> Result<Option<UserVersion>, DbErr> {
-    let login = Entity::update_many().col_expr(Column::LastLoginAt, Expr::value(to_column(at)));
-    let Some(transaction) = begin(database, id, touched(login, at)).await? else { return Ok(None) };
-    networks::remember(&transaction, id, network, at).await?;
-    Ok(Some(finish(transaction, id).await?.version))
-}
 
 pub(super) async fn mark_email_verified(
     database: &Database,
@@ -132,7 +119,11 @@ async fn change_and_begin_epoch(
 }
 
 /// A transaction in which the update was applied to this user; none if it applies to no user.
-async fn begin(database: &Database, id: &UserId, update: UpdateMany<Entity>) -> Result<Option<Transaction>, DbErr> {
+pub(super) async fn begin(
+    database: &Database,
+    id: &UserId,
+    update: UpdateMany<Entity>,
+) -> Result<Option<Transaction>, DbErr> {
     let transaction = database.begin().await?;
     let updated = update.filter(Column::Id.eq(id.as_str())).exec(&transaction).await?;
     if updated.rows_affected == 0 {
@@ -142,7 +133,8 @@ async fn begin(database: &Database, id: &UserId, update: UpdateMany<Entity>) -> 
     Ok(Some(transaction))
 }
 
-async fn finish(transaction: Transaction, id: &UserId) -> Result<UserState, DbErr> {
+/// Counts the version up, and commits.
+pub(super) async fn finish(transaction: Transaction, id: &UserId) -> Result<UserState, DbErr> {
     let state = state::count_version(&transaction, id).await?;
     transaction.commit().await?;
     Ok(state)

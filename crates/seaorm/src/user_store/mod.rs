@@ -4,6 +4,7 @@ mod accounts;
 mod changes;
 mod create;
 mod load;
+mod logins;
 mod networks;
 mod slug;
 mod state;
@@ -101,7 +102,7 @@ impl UserStore for SeaOrmUserStore {
         network: Network,
         at: Timestamp,
     ) -> Result<Option<UserVersion>, StoreError> {
-        self.database.bounded("record login", changes::record_login(&self.database, id, network, at)).await
+        self.database.bounded("record login", logins::record(&self.database, id, network, at)).await
     }
 
     async fn replace_password_hash(

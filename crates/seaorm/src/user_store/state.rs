@@ -3,7 +3,7 @@
 use markt_domain::Timestamp;
 use markt_domain::session::SessionFamily;
 use markt_domain::user::{SessionEpoch, UserId, UserState, UserVersion};
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait as _, InsertStatement, OnConflict, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QuerySelect as _,
 };
@@ -12,10 +12,18 @@ use crate::entities::user_states::{ActiveModel, Column, Entity};
 
 /// Counts the user's version up.
 pub(super) async fn count_version(connection: &impl ConnectionTrait, id: &UserId) -> Result<UserState, DbErr> {
-    let version_only = OnConflict::column(Column::UserId).value(Column::Version, up(Column::Version)).to_owned();
     let first = ActiveModel { session_epoch: Set(0), ..begin(id) };
-    let state = Entity::insert(first).on_conflict(version_only).exec_with_returning(connection).await?;
+    let state = Entity::insert(first).on_conflict(version_only()).exec_with_returning(connection).await?;
     Ok(of_columns(state.session_epoch, state.version, state.kept_family, state.kept_epoch))
+}
+
+/// The statement that does so for the user whose id is selected, if there is one, and returns the version.
+pub(super) fn count_version_of(id: Expr, from: &'static str) -> Result<InsertStatement, DbErr> {
+    let first = Query::select().exprs([id, 0_i64.into(), 1_i64.into()]).from(from).take();
+    let mut insert = Query::insert();
+    insert.into_table(Entity).columns([Column::UserId, Column::SessionEpoch, Column::Version]);
+    insert.select_from(first).map_err(|error| DbErr::Custom(error.to_string()))?;
+    Ok(insert.on_conflict(version_only()).returning_col(Column::Version).take())
 }
 
 /// Begins a new session epoch, which this session outlives, and counts the version up.
@@ -79,6 +87,11 @@ pub(super) fn of_columns(epoch: i64, version: i64, kept: Option<String>, kept_ep
 
 fn begin(id: &UserId) -> ActiveModel {
     ActiveModel { user_id: Set(id.as_str().to_owned()), version: Set(1), ..Default::default() }
+}
+
+/// What is done where the user has a row.
+fn version_only() -> OnConflict {
+    OnConflict::column(Column::UserId).value(Column::Version, up(Column::Version)).to_owned()
 }
 
 fn up(column: Column) -> sea_orm::sea_query::SimpleExpr {

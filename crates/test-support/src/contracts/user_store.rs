@@ -104,6 +104,7 @@ macro_rules! user_store_contract {
             of_many_accounts_of_one_user_one_is_made,
             of_many_changes_of_one_password_one_happens,
             concurrent_changes_lose_no_version,
+            of_many_logins_from_here_and_there_none_is_lost,
             concurrent_epochs_are_all_different,
         ] }
     };

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use markt_domain::ports::user_store::{AccountError, CreateUserError};
 use markt_domain::role::Role;
@@ -144,6 +145,23 @@ pub async fn concurrent_changes_lose_no_version(fixture: Fixture<'_>) {
     let state = find(fixture, &new.id).await.state;
     assert_eq!(state.version.0, after);
     assert_eq!(state.epoch.0, i64::try_from(CHANGES / 3).unwrap());
+}
+
+/// From networks that are known, that are forgotten just then, and that are new.
+pub async fn of_many_logins_from_here_and_there_none_is_lost(fixture: Fixture<'_>) {
+    const LOGINS: usize = 60;
+    let new = fixtures::new_buyer();
+    let before = create(fixture, &new).await.state.version.0;
+    let versions = at_once(LOGINS, |number| {
+        let (store, id) = (fixture.store(), new.id.clone());
+        let from = network(u8::try_from(number % 15).unwrap());
+        let at = new.created_at.plus(Duration::from_secs(number.try_into().unwrap()));
+        async move { store.record_login(&id, from, at).await.unwrap().unwrap().0 }
+    })
+    .await;
+    let after = before + i64::try_from(LOGINS).unwrap();
+    assert_eq!(sorted(versions), (before + 1..=after).collect::<Vec<_>>());
+    assert_eq!(find(fixture, &new.id).await.state.version.0, after);
 }
 
 /// Two that are the same would leave the sessions between them alive.
