@@ -16,7 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::telemetry::current_request_id;
 use crate::unique::UniqueNumbers;
@@ -27,6 +27,10 @@ const CAPACITY: usize = 16_384;
 
 /// How many are written in one statement at most.
 const BATCH: usize = 256;
+
+/// How long after a write records are gathered for the next. Whoever comes alone is written at once; in a rush, each would
+/// be written by itself, which costs as much as a login's other statements together.
+const GATHERED_FOR: Duration = Duration::from_millis(50);
 
 /// How long until what could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -180,25 +184,40 @@ struct Pen {
 impl Pen {
     async fn write(self, mut entries: mpsc::Receiver<AuditEntry>, closing: Arc<Notify>) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut not_before = Instant::now();
         loop {
+            let next = async {
+                sleep_until(not_before).await;
+                entries.recv_many(&mut batch, BATCH).await
+            };
             tokio::select! {
                 biased;
-                () = closing.notified() => entries.close(),
-                received = entries.recv_many(&mut batch, BATCH) => {
+                () = closing.notified() => {
+                    entries.close();
+                    not_before = Instant::now();
+                }
+                received = next => {
                     if received == 0 {
                         return;
                     }
-                    if !self.append(&batch).await {
-                        let records = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-                        tracing::error!(records, "audit records can't be written: they are in the log only");
-                        self.lost.inc_by(records);
-                        self.untold.fetch_add(records, Ordering::Relaxed);
+                    if received < BATCH && !entries.is_closed() {
+                        not_before = Instant::now() + GATHERED_FOR;
                     }
-                    self.tell_losses().await;
+                    self.write_batch(&batch).await;
                     batch.clear();
                 }
             }
         }
+    }
+
+    async fn write_batch(&self, batch: &[AuditEntry]) {
+        if !self.append(batch).await {
+            let records = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            tracing::error!(records, "audit records can't be written: they are in the log only");
+            self.lost.inc_by(records);
+            self.untold.fetch_add(records, Ordering::Relaxed);
+        }
+        self.tell_losses().await;
     }
 
     /// Writes these, as soon as the database is there. False if it refuses them.
@@ -335,6 +354,27 @@ mod tests {
         trail.allowed.add_permits(EVENTS.len());
         closed.await;
         assert_eq!(trail.events(), EVENTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_alone_is_written_at_once_and_a_rush_together() {
+        const PERMITS: usize = 10;
+        let (trail, moment) = (Slow::failing(&[]), Duration::from_millis(1));
+        trail.allowed.add_permits(PERMITS);
+        let writer = writer(&trail);
+        sleep(moment).await;
+        assert_eq!(trail.events(), EVENTS);
+        for _ in 0..3 {
+            writer.record(AuditRecord::new(AuditEvent::LoginFailed));
+            sleep(moment).await;
+        }
+        assert_eq!(trail.events(), EVENTS, "they wait for more");
+        sleep(GATHERED_FOR).await;
+        assert_eq!((trail.events().len(), trail.allowed.available_permits()), (6, PERMITS - 2));
+        sleep(GATHERED_FOR).await;
+        writer.record(AuditRecord::new(AuditEvent::LoginFailed));
+        sleep(moment).await;
+        assert_eq!(trail.events().len(), 7);
     }
 
     #[tokio::test(start_paused = true)]

@@ -185,8 +185,9 @@ async fn a_deactivation_is_logged_with_whose_it_is(deployment: Deployment) {
     let expected =
         json!({"event": "user_deactivated", "user_id": user, "ending": "deactivated", "count": secrets.len()});
     assert_eq!(events(&log), std::slice::from_ref(&expected), "{log}");
+    // Another process's records of the same moment may come before it or after.
     let trail = server.setup.query_texts(TRAIL).await;
-    assert_eq!(trail.last(), Some(&trail_entry(&expected, "")), "{trail:?}");
+    assert!(trail.contains(&trail_entry(&expected, "")), "{trail:?}");
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} stands in the log: {log}");
     }
