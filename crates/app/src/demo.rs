@@ -68,14 +68,16 @@ pub async fn create_accounts(wired: &Wired, surroundings: &Surroundings) -> Resu
     Ok(())
 }
 
-/// A tour of the service, to be read and pasted.
+/// A tour of the service, to be read and pasted; with the account page, if there is one.
 #[must_use]
-pub fn tour(address: SocketAddr) -> String {
+pub fn tour(address: SocketAddr, has_account_page: bool) -> String {
     let api = format!("http://{address}/api/v1");
+    let account_page =
+        if has_account_page { format!("\nTo be tried in a browser: http://{address}/account") } else { String::new() };
     format!(
         r#"
 markt-auth serves {api} — its pages: http://{address}/swagger-ui
-Demo accounts: buyer1@markt.com, seller1@markt.com, both1@markt.com; password {PASSWORD}
+Demo accounts: buyer1@markt.com, seller1@markt.com, both1@markt.com; password {PASSWORD}{account_page}
 
 A tour, to be pasted into another terminal:
 

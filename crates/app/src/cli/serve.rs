@@ -30,7 +30,7 @@ pub async fn serve(config: &Config, surroundings: &Surroundings, with_demo: bool
         "serving"
     );
     if with_demo {
-        say(demo::tour(address))?;
+        say(demo::tour(address, config.has_account_page()))?;
     }
     application.run(told_to_end()?).await;
     tracing::info!("ended");

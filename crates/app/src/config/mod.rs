@@ -139,6 +139,8 @@ pub struct Http {
     pub request_timeout: Duration,
     /// `http.drain`
     pub drain: Duration,
+    /// `http.account_page`
+    pub account_page: bool,
 }
 
 /// Password hashing.
@@ -269,6 +271,12 @@ impl Config {
         Ok((Self { shown, ..config }, errors))
     }
 
+    /// Whether there is an account page: it needs cookies.
+    #[must_use]
+    pub fn has_account_page(&self) -> bool {
+        self.http.account_page && self.auth.mode != AuthMode::Jwt
+    }
+
     fn from_settings(settings: &mut Settings) -> Self {
         let env = settings.read("env", Environment::Development);
         let production = env == Environment::Production;
@@ -298,6 +306,7 @@ impl Config {
                 body_limit: s.read("http.body_limit", ByteSize(64 * 1024)),
                 request_timeout: s.read("http.request_timeout", 10 * SECOND),
                 drain: s.read("http.drain", Pause(if production { 5 * SECOND } else { Duration::ZERO })).0,
+                account_page: s.read("http.account_page", true),
             },
             password: Password::from_settings(s),
             limits: Limits {

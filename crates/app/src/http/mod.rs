@@ -2,6 +2,7 @@
 //!
 //! [`service`] has what is around the routes.
 
+mod account_page;
 mod adoption;
 mod authenticated;
 mod body;
@@ -163,11 +164,14 @@ pub fn public_service(
         let document = Arc::clone(&document);
         async move { ([(CONTENT_TYPE, "application/json")], document.to_string()) }
     });
+    let mode = config.auth.mode;
+    let account_page = if config.http.account_page { account_page::routes(mode) } else { Router::new() };
     let durations = Arc::clone(&metrics.durations);
     let app = App::new(config, use_cases, jwks, metrics);
     let router = api
         .route(&format!("{BASE_PATH}/openapi.json"), serve_document)
         .merge(swagger_ui())
+        .merge(account_page)
         .fallback(|| async { ApiError::new(ErrorType::NotFound) })
         .with_state(app.clone());
     let envelope = Envelope::new(durations, entropy, config.env == Environment::Production);

@@ -1,6 +1,7 @@
 //! Drives the real wiring over real HTTP, on both deployments: SQLite alone, and Redis with PostgreSQL.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that can't go on says so by a panic")]
 
+mod account_page;
 mod accounts;
 mod adopting_a_database;
 mod adopting_sessions;
