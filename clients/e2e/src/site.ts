@@ -64,7 +64,7 @@ function send(response: ServerResponse, type: string, content: string | Buffer):
 }
 
 /** As a reverse proxy does it, with the host that the browser asked for. */
-function forward(to: string, incoming: IncomingMessage, response: ServerResponse): void {
+export function forward(to: string, incoming: IncomingMessage, response: ServerResponse): void {
   const { method = 'GET', url = '/', headers } = incoming;
   const outgoing = request(new URL(url, to), { method, headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);

@@ -1,15 +1,9 @@
 import { BOTH } from '@markt/auth-testing';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launch, newBrowser, picture } from '../src/browser.js';
+import { launch, newBrowser, PHONE, picture } from '../src/browser.js';
 import { CROSS_SITE, Deployment, type Plan, SAME_ORIGIN, SUBDOMAINS } from '../src/deployment.js';
 import { logIn } from '../src/login.js';
-
-const PHONE: BrowserContextOptions = {
-  viewport: { width: 390, height: 700 },
-  userAgent:
-    'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36',
-};
 
 const PLANS: [Plan, BrowserContextOptions][] = [
   [SUBDOMAINS, { colorScheme: 'light' }],
