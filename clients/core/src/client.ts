@@ -300,8 +300,11 @@ function userOf(answer: User): User {
   return { ...account, phone_number, profile_picture, profile_picture_url, last_login_at };
 }
 
-/** Whether the URL is this one's, or below it. A relative URL is the page's own. */
+/** A path of the page's own origin. Browsers read `\` as `/`, and pass over tabs and line breaks: `/\host` has a host. */
+const OWN_PATH = /^\/(?![/\\\t\n\r])/;
+
+/** Whether the URL is this one's, or below it. A path is the page's own. */
 function isBelow(url: string, known: string): boolean {
-  if (known === '') return url.startsWith('/') && !url.startsWith('//');
+  if (known === '') return OWN_PATH.test(url);
   return url === known || url.startsWith(known.endsWith('/') ? known : `${known}/`);
 }

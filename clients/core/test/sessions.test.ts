@@ -224,3 +224,23 @@ test('a session goes only to the service, and where the app says', async () => {
     expect(await session.passFor(url), url).toBeUndefined();
   }
 });
+
+test('where the service has the origin of the page, a session goes to that alone, however a URL is written', async () => {
+  const { session } = page({ url: '' });
+  expect(await session.passFor('/api/v1/users/profile')).toMatchObject({ withCredentials: true });
+  const base = 'https://shop.example.com';
+  for (const url of [
+    '//evil.example/',
+    '/\\evil.example/',
+    '/\t/evil.example/',
+    '/\n\\evil.example/',
+    '/\r\n//evil.example/',
+  ]) {
+    // As a browser reads it.
+    expect(new URL(url, base).host, url).toBe('evil.example');
+    expect(await session.passFor(url), url).toBeUndefined();
+  }
+  for (const url of ['https://evil.example/', ' //evil.example/', '\\\\evil.example/']) {
+    expect(await session.passFor(url), url).toBeUndefined();
+  }
+});
