@@ -6,7 +6,7 @@ import { TestBed } from '@angular/core/testing';
 import { BrowserTestingModule, platformBrowserTesting } from '@angular/platform-browser/testing';
 import { type ActivatedRouteSnapshot, provideRouter, Router, type RouterStateSnapshot } from '@angular/router';
 import { fetchSend, machine, memoryStorage, SessionClient } from '@markt/auth-core';
-import { BUYER, browserFetch, Redis, Service } from '@markt/auth-testing';
+import { BUYER, browserFetch, type Redis, Service } from '@markt/auth-testing';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type AuthConfig, AuthService, provideAuth, sessionGuard, sessionInterceptor } from '../src/index.js';
@@ -17,15 +17,9 @@ let redis: Redis;
 let service: Service;
 beforeAll(async () => {
   TestBed.initTestEnvironment(BrowserTestingModule, platformBrowserTesting());
-  redis = await Redis.start();
-  // Without the cache in memory each request asks Redis, which is what is to fail.
-  const asking = { MARKT_REDIS_URL: redis.url, MARKT_SESSION__NEAR_CACHE__ENABLED: 'false' } as const;
-  service = await Service.start({ ...asking, MARKT_CORS__ALLOWED_ORIGINS: FRONT_END });
+  ({ service, redis } = await Service.startOnRedis({ MARKT_CORS__ALLOWED_ORIGINS: FRONT_END }));
 });
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+afterAll(() => service.stop());
 beforeEach(() => {
   localStorage.clear();
   newBrowser();

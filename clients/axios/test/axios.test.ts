@@ -1,5 +1,5 @@
 import { machine, memoryStorage, type SessionEnd } from '@markt/auth-core';
-import { BUYER, browserFetch, Redis, Service } from '@markt/auth-testing';
+import { BUYER, browserFetch, type Redis, Service } from '@markt/auth-testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSession } from '../src/index.js';
 
@@ -8,15 +8,9 @@ const FRONT_END = 'http://localhost:8081';
 let redis: Redis;
 let service: Service;
 beforeAll(async () => {
-  redis = await Redis.start();
-  // Without the cache in memory each request asks Redis, which is what is to fail.
-  const asking = { MARKT_REDIS_URL: redis.url, MARKT_SESSION__NEAR_CACHE__ENABLED: 'false' } as const;
-  service = await Service.start({ ...asking, MARKT_CORS__ALLOWED_ORIGINS: FRONT_END });
+  ({ service, redis } = await Service.startOnRedis({ MARKT_CORS__ALLOWED_ORIGINS: FRONT_END }));
 });
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+afterAll(() => service.stop());
 
 /** A page's session: axios by `fetch`, with a browser's cookies. */
 function page() {

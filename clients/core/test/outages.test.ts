@@ -1,4 +1,4 @@
-import { BUYER, Redis, Service } from '@markt/auth-testing';
+import { BUYER, type Redis, Service } from '@markt/auth-testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { ApiError, RECORD_KEY } from '../src/index.js';
 import { app, FRONT_END, page, TestTime } from './clients.js';
@@ -6,16 +6,10 @@ import { app, FRONT_END, page, TestTime } from './clients.js';
 let redis: Redis;
 let service: Service;
 beforeAll(async () => {
-  redis = await Redis.start();
-  // Without the cache in memory each request asks Redis, which is what is to fail.
-  const asking = { MARKT_REDIS_URL: redis.url, MARKT_SESSION__NEAR_CACHE__ENABLED: 'false' } as const;
-  service = await Service.start({ ...asking, MARKT_CORS__ALLOWED_ORIGINS: FRONT_END });
+  ({ service, redis } = await Service.startOnRedis({ MARKT_CORS__ALLOWED_ORIGINS: FRONT_END }));
 });
 afterEach(() => redis.thaw());
-afterAll(async () => {
-  await service.stop();
-  await redis.stop();
-});
+afterAll(() => service.stop());
 
 /** Waits until the service has noticed that Redis is back. */
 async function recovered(session: { validate: () => Promise<unknown> }): Promise<void> {

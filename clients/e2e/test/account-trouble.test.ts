@@ -1,6 +1,6 @@
-import { BOTH, type Keys, PASSWORD, Redis, Service } from '@markt/auth-testing';
-import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { BOTH, type Keys, PASSWORD, Service } from '@markt/auth-testing';
+import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { AccountPage } from '../src/account.js';
 import { LAPTOP, launch, newBrowser, picture } from '../src/browser.js';
 import { forward, Site } from '../src/site.js';
@@ -12,29 +12,23 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-/** What was begun, and has to be ended. */
-const begun: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of begun.splice(0).reverse()) await one.stop();
-});
-
+/** A service for one test, which is ended with it. */
 async function start(keys: Keys = {}): Promise<Service> {
   const service = await Service.start(keys);
-  begun.push(service);
+  onTestFinished(() => service.stop());
   return service;
 }
 
-async function newContext(): Promise<BrowserContext> {
-  const context = await newBrowser(browser, LAPTOP);
-  begun.push({ stop: () => context.close() });
+async function newContext(options: BrowserContextOptions = LAPTOP): Promise<BrowserContext> {
+  const context = await newBrowser(browser, options);
+  onTestFinished(() => context.close());
   return context;
 }
 
 describe('an outage', () => {
   test('ends no session: the page stays, says so, and goes on by itself', async () => {
-    const redis = await Redis.start();
-    begun.push(redis);
-    const service = await start({ MARKT_REDIS_URL: redis.url });
+    const { service, redis } = await Service.startOnRedis();
+    onTestFinished(() => service.stop());
     const account = await AccountPage.open(await newContext(), service);
     await account.enter();
     redis.freeze();
@@ -193,7 +187,7 @@ describe('a login', () => {
       request.url = below;
       return Promise.resolve(forward(service.url, request, response));
     });
-    begun.push(site);
+    onTestFinished(() => site.stop());
     const url = `http://localhost:${site.port}/markt/account`;
     const account = await AccountPage.open(await newContext(), service, url);
     await account.enter();
@@ -224,8 +218,7 @@ test('two sessions at once lead to the login, which ends both', async () => {
 
 test('who has no scripts is told that the page needs them', async () => {
   const service = await start();
-  const context = await newBrowser(browser, { javaScriptEnabled: false });
-  begun.push({ stop: () => context.close() });
+  const context = await newContext({ javaScriptEnabled: false });
   const account = await AccountPage.open(context, service);
   expect(await account.page.locator('noscript').isVisible()).toBe(true);
   expect(await account.page.getByText('One moment…').isHidden()).toBe(true);
@@ -269,7 +262,7 @@ test('no page of another site can frame it', async () => {
   const site = await Site.start(async (_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' }).end(`<iframe src="${service.url}/account"></iframe>`);
   });
-  begun.push(site);
+  onTestFinished(() => site.stop());
   const page = await (await newContext()).newPage();
   const refused = page.waitForEvent('console', (message) => message.text().includes('frame-ancestors'));
   await page.goto(`http://localhost:${site.port}/`);

@@ -1,4 +1,4 @@
-import { PASSWORD, Redis, Service } from '@markt/auth-testing';
+import { PASSWORD, type Redis, Service } from '@markt/auth-testing';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AccountPage } from '../src/account.js';
@@ -13,13 +13,11 @@ let redis: Redis;
 let service: Service;
 beforeAll(async () => {
   browser = await launch();
-  redis = await Redis.start();
-  service = await Service.start({ MARKT_REDIS_URL: redis.url, MARKT_SESSION__FRESH_FOR: '2s' });
+  ({ service, redis } = await Service.startOnRedis({ MARKT_SESSION__FRESH_FOR: '2s' }));
 });
 afterAll(async () => {
   await browser?.close();
   await service?.stop();
-  await redis?.stop();
 });
 
 describe.each([

@@ -34,6 +34,7 @@ export class Service {
   readonly #running: Running;
   readonly #folder: string;
   readonly #keys: Keys;
+  #redis: Redis | undefined;
 
   private constructor(url: string, running: Running, folder: string, keys: Keys) {
     this.url = url;
@@ -61,6 +62,21 @@ export class Service {
     return new Service(`http://${address}`, running, folder, all);
   }
 
+  /**
+   * The same with sessions in a Redis of its own, which each request asks, for there is no cache in memory: a test that
+   * freezes it makes an outage.
+   */
+  static async startOnRedis(keys: Keys = {}): Promise<{ service: Service; redis: Redis }> {
+    const redis = await Redis.start();
+    const asking: Keys = { MARKT_REDIS_URL: redis.url, MARKT_SESSION__NEAR_CACHE__ENABLED: 'false' };
+    const service = await Service.start({ ...asking, ...keys }).catch(async (error: unknown) => {
+      await redis.stop();
+      throw error;
+    });
+    service.#redis = redis;
+    return { service, redis };
+  }
+
   /** The port that it listens on. */
   get port(): number {
     return Number(new URL(this.url).port);
@@ -85,6 +101,7 @@ export class Service {
 
   async stop(): Promise<void> {
     await this.#running.stop();
+    await this.#redis?.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

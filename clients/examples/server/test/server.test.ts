@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { BUYER, Redis, Service } from '@markt/auth-testing';
+import { BUYER, type Redis, Service } from '@markt/auth-testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callerOf, Unknown } from '../src/caller.js';
 import { Job } from '../src/job.js';
@@ -11,10 +11,7 @@ let service: Service;
 let backend: Server;
 let backendUrl: string;
 beforeAll(async () => {
-  redis = await Redis.start();
-  // Without the cache in memory each request asks Redis, which is what is to fail.
-  const asking = { MARKT_REDIS_URL: redis.url, MARKT_SESSION__NEAR_CACHE__ENABLED: 'false' } as const;
-  service = await Service.start({ ...asking, MARKT_SESSION__TOUCH_INTERVAL: '200ms' });
+  ({ service, redis } = await Service.startOnRedis({ MARKT_SESSION__TOUCH_INTERVAL: '200ms' }));
   backend = createServer((request, response) => {
     callerOf(request, service.url).then(
       ({ cookies, ...caller }) => response.setHeader('Set-Cookie', cookies).end(JSON.stringify(caller)),
@@ -30,7 +27,6 @@ beforeAll(async () => {
 afterAll(async () => {
   backend.close();
   await service.stop();
-  await redis.stop();
 });
 
 async function secretOf(headers: Record<string, string> = {}): Promise<string> {
