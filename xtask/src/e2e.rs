@@ -27,6 +27,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     let browser = ensure_browser()?;
     // A test freezes one of its own.
     programs::ensure("redis-server", "redis-server")?;
+    // It makes the certificate for https. It doesn't know `--version`.
+    if programs::path("openssl").is_none() {
+        programs::ensure("openssl", "openssl")?;
+    }
     cargo::run(cargo::cargo().args(["build", "--package", "markt-auth"]))?;
     let service = cargo::built("markt-auth")?;
 

@@ -1,5 +1,6 @@
 import { type Keys, Service } from '@markt/auth-testing';
-import { example, Site } from './site.js';
+import { selfSigned } from './certificate.js';
+import { example, proxy, Site } from './site.js';
 
 /** How the app and the service stand to each other. */
 export interface Plan {
@@ -8,6 +9,8 @@ export interface Plan {
   app: string;
   /** The host that the service is reached at; none if the app's own server passes requests on. */
   service?: string;
+  /** Whether both are reached by https. */
+  isSecure?: boolean;
   keys: Keys;
 }
 
@@ -22,6 +25,15 @@ export const CROSS_SITE: Plan = {
   keys: { MARKT_COOKIE__SAME_SITE: 'None', MARKT_COOKIE__SECURE: 'true', MARKT_COOKIE__PARTITIONED: 'true' },
 };
 
+/** The subdomains of one site by https, with a cookie that no other host can set or see. */
+export const HTTPS: Plan = {
+  name: 'https',
+  app: 'app.markt.test',
+  service: 'auth.markt.test',
+  isSecure: true,
+  keys: { MARKT_COOKIE__NAME: '__Host-markt_session', MARKT_COOKIE__SECURE: 'true' },
+};
+
 /** One origin, by a reverse proxy. */
 export const SAME_ORIGIN: Plan = { name: 'same-origin', app: 'localhost', keys: {} };
 
@@ -31,25 +43,32 @@ export class Deployment {
   /** Where browsers reach the service. */
   readonly serviceUrl: string;
   readonly service: Service;
-  readonly #site: Site;
+  /** The app's server, and those between browsers and the service. */
+  readonly #sites: Site[];
 
-  private constructor(origin: string, serviceUrl: string, service: Service, site: Site) {
+  private constructor(origin: string, serviceUrl: string, service: Service, sites: Site[]) {
     this.origin = origin;
     this.serviceUrl = serviceUrl;
     this.service = service;
-    this.#site = site;
+    this.#sites = sites;
   }
 
-  static async start(plan: Plan): Promise<Deployment> {
+  static async start({ app, service: host, isSecure = false, keys }: Plan): Promise<Deployment> {
     let settings = { config: {} };
-    const site = await Site.start(example(() => settings));
-    const origin = `http://${plan.app}:${site.port}`;
-    const isOwn = plan.service === undefined;
-    const service = await Service.start({ MARKT_CORS__ALLOWED_ORIGINS: isOwn ? '' : origin, ...plan.keys });
-    const serviceUrl = isOwn ? origin : `http://${plan.service}:${service.port}`;
+    const certificate = isSecure ? await selfSigned(['*.markt.test']) : undefined;
+    const scheme = isSecure ? 'https' : 'http';
+    const site = await Site.start(
+      example(() => settings),
+      certificate,
+    );
+    const origin = `${scheme}://${app}:${site.port}`;
+    const isOwn = host === undefined;
+    const service = await Service.start({ MARKT_CORS__ALLOWED_ORIGINS: isOwn ? '' : origin, ...keys });
+    const front = certificate === undefined ? undefined : await Site.start(proxy(service.url), certificate);
+    const serviceUrl = isOwn ? origin : `${scheme}://${host}:${(front ?? service).port}`;
     const config = { serviceUrl: isOwn ? '' : serviceUrl, checkEvery: 300 };
     settings = isOwn ? Object.assign({ config }, { api: service.url }) : { config };
-    return new Deployment(origin, serviceUrl, service, site);
+    return new Deployment(origin, serviceUrl, service, front === undefined ? [site] : [site, front]);
   }
 
   /** What the doctor says of logins from the app. */
@@ -68,7 +87,7 @@ export class Deployment {
   }
 
   async stop(): Promise<void> {
-    await this.#site.stop();
+    for (const site of this.#sites) await site.stop();
     await this.service.stop();
   }
 }

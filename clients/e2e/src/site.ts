@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Certificate } from './certificate.js';
 
 /** The Angular example, as it was built. */
 const APP = fileURLToPath(new URL('../../examples/angular/dist/browser', import.meta.url));
@@ -21,10 +23,12 @@ export class Site {
     this.port = port;
   }
 
-  static async start(handler: Handler): Promise<Site> {
-    const server = createServer((request, response) => {
+  /** With a certificate, by https. */
+  static async start(handler: Handler, certificate?: Certificate): Promise<Site> {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
       handler(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
-    });
+    };
+    const server = certificate === undefined ? createServer(answer) : createTlsServer(certificate, answer);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -61,6 +65,11 @@ export function page(html: string): Handler {
 
 function send(response: ServerResponse, type: string, content: string | Buffer): void {
   response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8`, 'Cache-Control': 'no-store' }).end(content);
+}
+
+/** Passes all on to this server. */
+export function proxy(to: string): Handler {
+  return async (request, response) => forward(to, request, response);
 }
 
 /** As a reverse proxy does it, with the host that the browser asked for. */

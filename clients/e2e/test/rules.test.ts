@@ -1,8 +1,9 @@
 import { BOTH, PASSWORD } from '@markt/auth-testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AccountPage } from '../src/account.js';
 import { launch, newBrowser, picture } from '../src/browser.js';
-import { CROSS_SITE, Deployment, SUBDOMAINS } from '../src/deployment.js';
+import { CROSS_SITE, Deployment, HTTPS, SUBDOMAINS } from '../src/deployment.js';
 import { logIn } from '../src/login.js';
 import { page as pageOf, Site } from '../src/site.js';
 
@@ -60,6 +61,64 @@ describe('what the doctor warns of', () => {
     await page.goto(deployment.origin);
     await logIn(page);
     await page.getByText('Your browser didn’t keep the login').waitFor();
+  });
+});
+
+/** What a cookie with the prefix `__Host-` is worth, where other hosts of the site aren't to be trusted. */
+describe('by https', () => {
+  const NAME = HTTPS.keys.MARKT_COOKIE__NAME ?? '';
+  let deployment: Deployment;
+  let foreign: Site;
+  let secure: BrowserContext;
+  beforeAll(async () => {
+    deployment = await Deployment.start(HTTPS);
+    foreign = await Site.start(pageOf('<h1>Another page of the site</h1>'));
+  });
+  beforeEach(async () => {
+    secure = await newBrowser(browser, { ignoreHTTPSErrors: true });
+  });
+  afterEach(() => secure.close());
+  afterAll(async () => {
+    await foreign?.stop();
+    await deployment?.stop();
+  });
+
+  test('the account page logs in, and its cookie goes to its host alone, and never by http', async () => {
+    const account = await AccountPage.open(secure, deployment.service, `${deployment.serviceUrl}/account`);
+    await account.enter();
+    await account.page.reload();
+    await account.title.waitFor();
+    const cookies = await secure.cookies();
+    expect(cookies).toMatchObject([
+      { name: NAME, domain: 'auth.markt.test', path: '/', secure: true, httpOnly: true, sameSite: 'Lax' },
+    ]);
+    const seen: (string | undefined)[] = [];
+    for (const host of ['auth.markt.test', 'blog.markt.test']) {
+      const other = await secure.newPage();
+      const response = await other.goto(`http://${host}:${foreign.port}/`);
+      seen.push((await response?.request().allHeaders())?.cookie);
+    }
+    expect(seen).toEqual([undefined, undefined]);
+    expect(account.complaints).toEqual([]);
+  });
+
+  test('no other page of the site can plant it, as it could a cookie of another name', async () => {
+    for (const host of ['auth.markt.test', 'blog.markt.test']) {
+      const other = await secure.newPage();
+      await other.goto(`http://${host}:${foreign.port}/`);
+      await other.evaluate((name) => {
+        const attributes = ['', '; Secure', '; Domain=markt.test', '; Domain=markt.test; Secure'];
+        const prefixed = attributes.map((rest) => `${name}=planted; Path=/${rest}`);
+        for (const cookie of [...prefixed, 'markt_session=planted; Path=/; Domain=markt.test']) {
+          // biome-ignore lint/suspicious/noDocumentCookie: what whoever means harm does
+          document.cookie = cookie;
+        }
+      }, NAME);
+    }
+    const kept = (await secure.cookies(deployment.serviceUrl)).map(({ name }) => name);
+    expect(kept).toEqual(['markt_session']);
+    const account = await AccountPage.open(secure, deployment.service, `${deployment.serviceUrl}/account`);
+    await account.enter();
   });
 });
 

@@ -2,13 +2,14 @@ import { BOTH } from '@markt/auth-testing';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launch, newBrowser, PHONE, picture } from '../src/browser.js';
-import { CROSS_SITE, Deployment, type Plan, SAME_ORIGIN, SUBDOMAINS } from '../src/deployment.js';
+import { CROSS_SITE, Deployment, HTTPS, type Plan, SAME_ORIGIN, SUBDOMAINS } from '../src/deployment.js';
 import { logIn } from '../src/login.js';
 
 const PLANS: [Plan, BrowserContextOptions][] = [
   [SUBDOMAINS, { colorScheme: 'light' }],
   [CROSS_SITE, { colorScheme: 'dark' }],
   [SAME_ORIGIN, { colorScheme: 'light' }],
+  [HTTPS, { colorScheme: 'light', ignoreHTTPSErrors: true }],
 ];
 
 let browser: Browser;
@@ -28,10 +29,7 @@ function noteAnswers(): void {
   };
 }
 
-async function secretOf(context: BrowserContext): Promise<string> {
-  const cookie = (await context.cookies()).find(({ name }) => name === 'markt_session');
-  return cookie?.value ?? '';
-}
+const nameOf = (plan: Plan) => plan.keys.MARKT_COOKIE__NAME ?? 'markt_session';
 
 describe.each(PLANS)('$name:', (plan, look) => {
   let deployment: Deployment;
@@ -48,6 +46,7 @@ describe.each(PLANS)('$name:', (plan, look) => {
     await deployment?.stop();
   });
   const shot = (name: string, of = page) => picture(of, `${plan.name}/${name}`);
+  const secret = async () => (await context.cookies()).find(({ name }) => name === nameOf(plan))?.value ?? '';
 
   test('who is not logged in is led to the login, and a wrong password is refused', async () => {
     await page.goto(`${deployment.origin}/devices`);
@@ -65,8 +64,7 @@ describe.each(PLANS)('$name:', (plan, look) => {
     await page.getByText(BOTH.email).waitFor();
     await shot('03-profile');
 
-    const secret = await secretOf(context);
-    expect(secret).toMatch(/^[\w-]{43}$/);
+    expect(await secret()).toMatch(/^[\w-]{43}$/);
     const seen = await page.evaluate(() => {
       const storages = [localStorage, sessionStorage].map((storage) => JSON.stringify(storage));
       return [document.cookie, ...storages, sessionStorage.getItem('answers') ?? ''];
@@ -74,7 +72,7 @@ describe.each(PLANS)('$name:', (plan, look) => {
     expect(seen[0]).toBe('');
     expect(seen[1]).toContain('markt_user_session');
     expect(seen[3]).toContain(BOTH.email);
-    expect(seen.join()).not.toContain(secret);
+    expect(seen.join()).not.toContain(await secret());
   });
 
   test('the doctor says of these logins what the browser did', async () => {
@@ -93,11 +91,11 @@ describe.each(PLANS)('$name:', (plan, look) => {
   });
 
   test('the user switches roles, which changes the secret', async () => {
-    const before = await secretOf(context);
+    const before = await secret();
     await page.getByRole('button', { name: 'Act as seller' }).click();
     await page.locator('#role', { hasText: 'seller' }).waitFor();
     await shot('05-seller');
-    expect(await secretOf(context)).not.toBe(before);
+    expect(await secret()).not.toBe(before);
     await page.reload();
     await page.locator('#role', { hasText: 'seller' }).waitFor();
   });
@@ -130,16 +128,16 @@ describe.each(PLANS)('$name:', (plan, look) => {
     const tab = await context.newPage();
     await tab.goto(`${deployment.origin}/`);
     await tab.getByText(BOTH.email).waitFor();
-    const secret = await secretOf(context);
+    const last = await secret();
     await page.getByRole('button', { name: 'Log out', exact: true }).click();
     await page.getByRole('heading', { name: 'Log in' }).waitFor();
     await shot('10-logged-out');
     await tab.getByRole('heading', { name: 'Log in' }).waitFor();
 
-    expect(await secretOf(context)).toBe('');
+    expect(await secret()).toBe('');
     await page.reload();
     await page.getByRole('heading', { name: 'Log in' }).waitFor();
-    const headers = { Cookie: `markt_session=${secret}` };
+    const headers = { Cookie: `${nameOf(plan)}=${last}` };
     expect((await fetch(`${deployment.service.url}/api/v1/session`, { headers })).status).toBe(401);
   });
 });
