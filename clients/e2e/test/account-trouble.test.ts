@@ -86,6 +86,20 @@ describe('an outage', () => {
   });
 });
 
+test('what something between here and the service refuses ends no session', async () => {
+  const service = await start();
+  const context = await newContext();
+  const account = await AccountPage.open(context, service);
+  await account.enter();
+  await context.route('**/api/v1/users/profile', (route) => route.fulfill({ status: 403, body: 'Blocked' }));
+  await account.lookAgain();
+  await account.says('The service answered 403.');
+  expect(await account.email.textContent()).toBe(BOTH.email);
+  await context.unroute('**/api/v1/users/profile');
+  await account.changePassword(PASSWORD, 'Password456');
+  await account.says('Your password is changed.');
+});
+
 describe('a session that has ended', () => {
   test('by its age is told as such', async () => {
     const service = await start({ MARKT_SESSION__ABSOLUTE_TIMEOUT: '3s' });

@@ -82,7 +82,9 @@ async function load({ hasJustLoggedIn = false } = {}) {
     if (signal.aborted) return;
     if (!(error instanceof Refusal)) throw error;
     showOutage(false);
-    showLogin(wordOn(error, hasJustLoggedIn));
+    // Only a 401 says that nobody is logged in.
+    if (view === 'account' && !error.saysLoggedOut) say(notices.page, explained(error), true);
+    else showLogin(wordOn(error, hasJustLoggedIn));
   }
 }
 
