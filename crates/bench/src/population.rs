@@ -56,6 +56,12 @@ impl Member {
     }
 }
 
+/// The public id of the session that this opens.
+pub(crate) fn session_id(credential: &Credential) -> String {
+    let (Credential::Cookie(secret) | Credential::Token(secret)) = credential;
+    public_id(secret.split_once('=').map_or(secret.as_str(), |(_, secret)| secret))
+}
+
 fn public_id(secret: &str) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -89,9 +95,7 @@ impl Pattern {
     /// # Errors
     /// If Redis can't be read, or holds a kind of value that can't be copied.
     pub(crate) async fn of(redis: &Client, credential: &Credential, user_id: &str) -> Result<Self, Error> {
-        let (Credential::Cookie(secret) | Credential::Token(secret)) = credential;
-        let secret = secret.split_once('=').map_or(secret.as_str(), |(_, secret)| secret);
-        let session_id = public_id(secret);
+        let session_id = session_id(credential);
         let (mut lasting, mut passing) = (Vec::new(), Vec::new());
         let keys: Vec<String> = redis.custom(named("KEYS"), vec!["*"]).await?;
         for key in keys.iter().filter(|key| key.contains(&session_id[..ENDED_DIGITS]) || key.contains(user_id)) {

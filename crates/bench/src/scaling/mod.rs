@@ -14,7 +14,7 @@ use crate::table::{self, Figure};
 
 /// One to four processes of the service over one Redis.
 pub(crate) async fn nodes(quick: bool) -> Result<ExitCode, Error> {
-    measured(async |folder, database| nodes::measure(folder, database, if quick { 2 } else { 15 }).await).await
+    measured(async |folder, database| nodes::measure(folder, database, if quick { 2 } else { 9 }).await).await
 }
 
 /// A cluster of three servers with so many sessions.
