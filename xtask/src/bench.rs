@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
     // What is measured is what is released, and its measure is built the same way.
     cargo::run(cargo::cargo().args(["build", "--release", "--package", "markt-auth", "--package", "markt-bench"]))?;
     let mut bench = Command::new(cargo::built("with-stores")?);
-    bench.args(["--program", "wrk", "--"]).arg(cargo::released("markt-bench")?);
+    bench.args(["--program", "wrk", "--program", "nginx", "--"]).arg(cargo::released("markt-bench")?);
     let is_named = arguments.first().is_some_and(|first| OTHERS.iter().any(|other| first == other));
     if !is_named {
         bench.arg("run");

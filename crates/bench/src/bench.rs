@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::Error;
 use crate::database::Database;
 use crate::figures::profile::{Lane, Lanes, Sizes};
-use crate::figures::{commands, login, memory, profile, revocation};
+use crate::figures::{commands, gateway, login, memory, profile, revocation};
 use crate::http::Credential;
 use crate::population::{Member, Part, Pattern};
 use crate::redis::Redis;
@@ -136,6 +136,10 @@ async fn measure(folder: &Path, database: &Database, scale: &Scale) -> Result<Ve
     let sizes = Sizes { few: [lane(&mut on_few), lane(&mut off_few)], many: [lane(&mut on_many), lane(&mut off_many)] };
     let sized = profile::against_fewer(&wrk, sizes, [&names[0], &names[1]], scale.rounds).await?;
 
+    say(&format!("taking turns: nginx that asks the service and nginx that doesn't, {} rounds", scale.rounds));
+    let behind_nginx =
+        gateway::against_none(&wrk, folder, (database, &few), &answer, &Member(0).credential(), scale.rounds).await?;
+
     say("using sessions of many users");
     let mut fresh = Server::service("fresh process", folder, database, &many, NearCache::On).await?;
     used.extend(memory::of_entry(&mut fresh, scale.entries, FEW).await?);
@@ -150,6 +154,7 @@ async fn measure(folder: &Path, database: &Database, scale: &Scale) -> Result<Ve
         figures.extend(revocation::on_another_process(one, &other, scale.trials, name).await?);
     }
     figures.extend(sized);
+    figures.extend(behind_nginx);
     figures.extend(used);
     Ok(figures)
 }

@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
@@ -65,6 +67,19 @@ impl Process {
         }
     }
 
+    /// Waits until it takes connections on this port.
+    pub(crate) async fn listening(&mut self, port: u16) -> Result<(), Error> {
+        let deadline = Instant::now() + START_LIMIT;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+            self.check()?;
+            if Instant::now() > deadline {
+                return Err(self.failed(&format!("takes no connection after {START_LIMIT:?}")));
+            }
+            sleep(START_POLL).await;
+        }
+        Ok(())
+    }
+
     /// Fails if it has ended: servers run until they are killed.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         match self.child.try_wait()? {
@@ -99,6 +114,11 @@ impl Process {
     fn read_log(&self) -> String {
         std::fs::read(&self.log).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// utime and stime, the 14th and the 15th field. The 2nd is the program's name in brackets, whatever that contains.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,14 +12,9 @@ use fred::types::config::{
 };
 use fred::types::{ClusterHash, CustomCommand, RespVersion};
 use socket2::TcpKeepalive;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
 
 use crate::cli::Error;
-use crate::process::Process;
-
-const START_LIMIT: Duration = Duration::from_secs(10);
-const START_POLL: Duration = Duration::from_millis(10);
+use crate::process::{Process, free_port};
 
 /// The connections and the limits of the service's own pool: `crates/redis/src/connection.rs`.
 const CONNECTIONS: usize = 4;
@@ -45,18 +39,11 @@ impl Redis {
     /// The same, with these arguments besides.
     pub(crate) async fn start_with(name: &str, folder: &Path, more: &[&str]) -> Result<Self, Error> {
         let program = on_path("redis-server").ok_or("redis-server is not on PATH: install it")?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_port()?;
         let text = port.to_string();
         let arguments = [&["--port", &text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], more].concat();
         let mut process = Process::start(name, folder, program.as_os_str(), &arguments, &[])?;
-        let deadline = Instant::now() + START_LIMIT;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
-            process.check()?;
-            if Instant::now() > deadline {
-                return Err(process.failed(&format!("takes no connection after {START_LIMIT:?}")));
-            }
-            sleep(START_POLL).await;
-        }
+        process.listening(port).await?;
         let url = format!("redis://127.0.0.1:{port}");
         let client = Client::new(Config::from_url(&url)?, None, None, None);
         client.init().await?;

@@ -36,6 +36,8 @@ const TOKEN_LIFE_SECONDS: u64 = 24 * 60 * 60;
 pub(crate) enum Reference {
     /// Nothing
     Bare,
+    /// Nothing, whatever is asked
+    Backend,
     /// Verifies a token signed with HS256, of its own making
     Hs256,
     /// Reads a key from Redis
@@ -54,6 +56,7 @@ pub(crate) async fn serve(answer: &Path, reference: Reference) -> Result<(), Err
     let answer = Arc::new(Answer::read(answer)?);
     let (router, token) = match reference {
         Reference::Bare => (Router::new().route(PROFILE, get(bare)).with_state(answer), None),
+        Reference::Backend => (Router::new().fallback(bare).with_state(answer), None),
         Reference::Hs256 => {
             let (verifier, token) = Verifier::with_token(answer)?;
             (Router::new().route(PROFILE, get(verify)).with_state(Arc::new(verifier)), Some(token))

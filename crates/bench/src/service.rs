@@ -27,6 +27,8 @@ pub(crate) const PASSWORD: &str = "Password123";
 pub(crate) struct Server {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
+    /// Where it does.
+    pub(crate) path: &'static str,
     /// What it says when it serves.
     pub(crate) event: Value,
 }
@@ -83,7 +85,7 @@ impl Server {
         let event = process.serving().await?;
         let address = event["address"].as_str().and_then(|address| address.parse().ok());
         let address = address.ok_or_else(|| process.failed("says no address"))?;
-        Ok(Self { process, address, event })
+        Ok(Self { process, address, path: PROFILE, event })
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {

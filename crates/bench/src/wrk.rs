@@ -11,7 +11,6 @@ use crate::cli::Error;
 use crate::http::BROWSER;
 use crate::population::Member;
 use crate::redis::on_path;
-use crate::reference::PROFILE;
 use crate::service::Server;
 use crate::{statistics, tied};
 
@@ -88,7 +87,8 @@ impl Wrk {
             }
             Clients::Many(_) => "many.lua",
         };
-        command.arg("--script").arg(self.folder.join(script)).arg(format!("http://{}{PROFILE}", server.address));
+        let url = format!("http://{}{}", server.address, server.path);
+        command.arg("--script").arg(self.folder.join(script)).arg(url);
         if let Clients::Many(file) = clients {
             command.arg("--").arg(file);
         }

@@ -40,13 +40,14 @@ pub(crate) struct Sizes<'a> {
 
 /// One server's turn.
 #[derive(Clone, Copy)]
-struct Turn {
+pub(super) struct Turn {
+    pub(super) requests: f64,
     per_second: f64,
     cpu_microseconds: f64,
 }
 
 /// The turns of one server, one for each round.
-struct Turns(Vec<Turn>);
+pub(super) struct Turns(pub(super) Vec<Turn>);
 
 impl Turns {
     fn all(&self, part: fn(&Turn) -> f64) -> Vec<f64> {
@@ -59,7 +60,7 @@ impl Turns {
         median(&ratios)
     }
 
-    fn throughput(&self, other: &Self, name: &str, bar: Option<Bar>) -> Figure {
+    pub(super) fn throughput(&self, other: &Self, name: &str, bar: Option<Bar>) -> Figure {
         let per_second: fn(&Turn) -> f64 = |turn| turn.per_second;
         let [own, others] = [self, other].map(|turns| median(&turns.all(per_second)));
         Figure {
@@ -70,7 +71,7 @@ impl Turns {
         }
     }
 
-    fn cpu_time(&self, other: &Self, name: &str, bar: Option<Bar>) -> Figure {
+    pub(super) fn cpu_time(&self, other: &Self, name: &str, bar: Option<Bar>) -> Figure {
         let cpu: fn(&Turn) -> f64 = |turn| turn.cpu_microseconds;
         let [own, others] = [self, other].map(|turns| median(&turns.all(cpu)));
         Figure {
@@ -133,9 +134,10 @@ async fn take_turns<const N: usize>(wrk: &Wrk, mut lanes: [Lane<'_>; N], rounds:
     Ok(turns)
 }
 
-async fn take_turn(wrk: &Wrk, lane: &mut Lane<'_>) -> Result<Turn, Error> {
+pub(super) async fn take_turn(wrk: &Wrk, lane: &mut Lane<'_>) -> Result<Turn, Error> {
     let before = lane.server.process.cpu_time()?;
     let load = wrk.load(lane.server, &lane.clients, TURN_SECONDS).await?;
     let used: Duration = lane.server.process.cpu_time()? - before;
-    Ok(Turn { per_second: load.per_second, cpu_microseconds: used.as_secs_f64() * 1e6 / load.requests })
+    let cpu_microseconds = used.as_secs_f64() * 1e6 / load.requests;
+    Ok(Turn { requests: load.requests, per_second: load.per_second, cpu_microseconds })
 }
