@@ -16,6 +16,8 @@
 //!   it is told over that connection.
 //! - A server that doesn't answer is left alone until it does or another has its keys, and only so many commands wait for
 //!   it: `servers/`.
+//! - That a session isn't there counts only once it is certain that no other server has taken over from the one that says
+//!   so: `servers/absence.rs`.
 //! - Nothing is kept without an end: each key has a TTL.
 //! - On a cluster all that is one user's is on one server, and changed in one step: [`keys`].
 //! - Needs Redis 6.0 or later (RESP3, `KEEPTTL`).

@@ -131,14 +131,18 @@ impl SessionStore for RedisSessionStore {
         const OPERATION: &str = "find session";
         let (mut id, mut honoured_until) = (*id, None::<Timestamp>);
         for _ in 0..=MAX_HOPS {
-            let key = self.servers.keys().session(&id);
+            let (key, view) = (self.servers.keys().session(&id), self.servers.view());
             let read = |connection: Connection| {
                 let key = key.clone();
                 async move { connection.get(key).await }
             };
             let json: Option<Bytes> =
                 self.servers.run_tracked(OPERATION, Command::named("GET"), &key, &self.tracked, read).await?;
-            let Some(json) = json else { return Ok(None) };
+            let Some(json) = json else {
+                // Whoever is told so throws the session away.
+                self.servers.confirm_absence(OPERATION, view).await?;
+                return Ok(None);
+            };
             match record::parse(&id, &json).map_err(|error| StoreError::unreadable(OPERATION, error))? {
                 Found::Session(found) => return Ok(Some(StoredSession { honoured_until, ..found })),
                 Found::Rotated { to, honoured_until: until } => {

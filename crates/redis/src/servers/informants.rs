@@ -17,7 +17,7 @@ use crate::connection::{ConnectOptions, Connection, for_a_look};
 use crate::place::{Kind, Place};
 
 /// How long the others may take once one has answered.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Asks over connections of its own, which it keeps.
 pub(crate) struct Informants {

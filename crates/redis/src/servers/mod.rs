@@ -5,6 +5,7 @@
 //! another. So each server has connections of its own here, and its own breaker: while one is away, the others are asked
 //! as ever.
 
+mod absence;
 mod informants;
 mod redirection;
 mod topology;
@@ -29,6 +30,7 @@ use crate::place::{Kind, Place};
 use crate::tracking::Tracked;
 use crate::url::RedisUrl;
 
+use absence::Looks;
 pub(crate) use informants::Informants;
 use redirection::Redirection;
 pub(crate) use topology::{Shard, Topology};
@@ -44,8 +46,9 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// what it is told then is lost, and what it says may be long past.
 const SENTINELS_ASKED_EVERY: Duration = Duration::from_millis(100);
 
-/// The pause between two such questions, whatever seems to have happened.
-const DOUBTED_EVERY: Duration = Duration::from_millis(100);
+/// The pause between two such questions, whatever seems to have happened or is to be known.
+const SENTINELS_REST: Duration = Duration::from_millis(1);
+const CLUSTER_RESTS: Duration = Duration::from_millis(100);
 
 /// How often a cluster is asked for its servers, even if nothing seems to have changed: a command that goes to the wrong
 /// one is told so.
@@ -66,6 +69,9 @@ struct Shared {
     informants: Informants,
     topology: RwLock<Arc<Topology>>,
     doubt: Notify,
+    /// Somebody waits to know which servers there are.
+    wanted: Notify,
+    looks: watch::Sender<Looks>,
     changes: watch::Sender<u64>,
 }
 
@@ -83,6 +89,8 @@ impl Servers {
             informants,
             topology: RwLock::new(Arc::new(Topology::new(Vec::new(), place.is_cluster()))),
             doubt: Notify::new(),
+            wanted: Notify::new(),
+            looks: watch::Sender::default(),
             changes: watch::Sender::new(0),
             place,
             options,
@@ -92,7 +100,7 @@ impl Servers {
             servers.close().await;
             return Err(ConnectError::of(url, error));
         }
-        if !matches!(servers.0.place.kind(), Kind::Single(_)) {
+        if !servers.is_one_for_ever() {
             tokio::spawn(servers.clone().watch());
         }
         Ok(servers)
@@ -173,7 +181,7 @@ impl Servers {
                     self.0.doubt.notify_one();
                     if let Some(changes) = &mut changes {
                         // If nothing changes, the server that was asked may have changed its mind.
-                        let _ = tokio::time::timeout(left.min(DOUBTED_EVERY), changes.changed()).await;
+                        let _ = tokio::time::timeout(left.min(CLUSTER_RESTS), changes.changed()).await;
                     }
                 }
                 Redirection::OnItsWay => tokio::time::sleep(MOVING_DELAY).await,
@@ -207,8 +215,7 @@ impl Servers {
         let span = node.span(command);
         let result = self.watch_over(node, answer).await;
         commands::see(&span, &result);
-        let is_one_for_ever = matches!(self.0.place.kind(), Kind::Single(_));
-        if result.is_ok() && !is_one_for_ever && !self.topology().has(node) && !self.0.guard.is_closing() {
+        if result.is_ok() && !self.is_one_for_ever() && !self.topology().has(node) && !self.0.guard.is_closing() {
             // It was replaced meanwhile: what it says, or has done, may count for nothing.
             return Err(StoreError::unavailable(operation, "the server was replaced by another"));
         }
@@ -338,6 +345,11 @@ impl Servers {
         (seen, node.await)
     }
 
+    /// Whether there is one, whatever becomes of it.
+    fn is_one_for_ever(&self) -> bool {
+        matches!(self.0.place.kind(), Kind::Single(_))
+    }
+
     /// Whether a server may be another one by the time that a lost connection to it comes back: a primary that was killed
     /// and is started again knows nothing of its successor, and perhaps of no session. So Sentinels are asked first.
     fn is_named_by_sentinels(&self) -> bool {
@@ -361,18 +373,19 @@ impl Servers {
 
     /// Finds out which servers there are, again and again.
     async fn watch(self) {
-        let every = if self.0.place.is_cluster() { CLUSTER_ASKED_EVERY } else { SENTINELS_ASKED_EVERY };
+        let is_cluster = self.0.place.is_cluster();
+        let (every, rest) = match is_cluster {
+            true => (CLUSTER_ASKED_EVERY, CLUSTER_RESTS),
+            false => (SENTINELS_ASKED_EVERY, SENTINELS_REST),
+        };
         while !self.0.guard.is_closing() {
             tokio::select! {
-                () = self.0.doubt.notified(), if self.0.place.is_cluster() => {}
+                () = self.0.doubt.notified(), if is_cluster => {}
+                () = self.0.wanted.notified() => {}
                 () = tokio::time::sleep(every) => {}
             }
-            if let Err(error) = self.look(false).await {
-                tracing::debug!(%error, "it can't be found out which servers there are");
-            }
-            if self.0.place.is_cluster() {
-                tokio::time::sleep(DOUBTED_EVERY).await;
-            }
+            self.look_for_all().await;
+            tokio::time::sleep(rest).await;
         }
     }
 

@@ -13,7 +13,7 @@ use markt_domain::session::{Ending, Session, SessionId};
 use markt_domain::user::UserVersion;
 use markt_redis::{RedisStores, keys};
 use markt_test_support::fixtures;
-use markt_test_support::stores::Replicated;
+use markt_test_support::stores::{OwnSentinels, Relay, Replicated, redis_command};
 use tokio::task::JoinSet;
 
 use crate::{create, create_this, epoch, session_key_on, stores};
@@ -146,6 +146,42 @@ async fn a_primary_that_hangs_and_comes_back(mut servers: Replicated) {
     all_goes_on(&stores, &crowd.sessions).await;
     assert!(crowd.failures() > 0, "nobody noticed that the primary hung");
     crowd.leave().await;
+}
+
+/// A primary that hung, was replaced and goes on knows nothing of what began since. Who hasn't heard yet that it was replaced
+/// can't tell such a session from one that is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_began_on_another_primary_is_not_taken_for_gone_by_who_has_not_heard_of_it() {
+    let sentinels = OwnSentinels::start().await;
+    let mut relays = Vec::new();
+    for address in sentinels.addresses() {
+        relays.push(Relay::to(address).await);
+    }
+    let through: Vec<_> = relays.iter().map(|relay| relay.address().to_string()).collect();
+    let late = stores(&OwnSentinels::url_by(&through)).await;
+    let mut servers = Replicated::Sentinels(sentinels);
+    let timely = stores(&servers.url()).await;
+    let before = create(&late).await;
+    let key = session_key_on(&servers, &before.id);
+    servers.wait_until_replicated(&key).await;
+
+    relays.iter().for_each(Relay::freeze);
+    let replaced = servers.primary_of(&key).await;
+    let (port, url) = (replaced.port(), replaced.url());
+    replaced.freeze();
+    servers.fail_over(&key).await;
+    until_done(async || timely.sessions().find(&before.id).await).await;
+    let since = create(&timely).await;
+    servers.on_port(port).thaw();
+    let found = late.sessions().find(&before.id).await.unwrap();
+    assert_eq!(found.map(|found| found.session.id), Some(before.id), "the replaced one is asked");
+    let missing = late.sessions().find(&since.id).await;
+    assert_eq!(redis_command(&url, &["EXISTS", &session_key_on(&servers, &since.id)]).await, "0", "it has heard");
+    assert_eq!(missing.unwrap_err().kind, StoreErrorKind::Unavailable);
+
+    relays.iter().for_each(Relay::thaw);
+    until_done(async || late.sessions().find(&since.id).await.map(Option::unwrap)).await;
+    assert_eq!(late.sessions().find(&fixtures::session(&since.user_id).id).await.unwrap(), None);
 }
 
 async fn a_failover_in_order(servers: Replicated) {

@@ -40,9 +40,21 @@ impl OwnSentinels {
     /// The URL by which a client finds the primary.
     #[must_use]
     pub fn url(&self) -> String {
-        let [first, others @ ..] = &self.sentinels[..] else { panic!("there are Sentinels") };
-        let others: String = others.iter().map(|other| format!("&node=127.0.0.1:{}", other.port())).collect();
-        format!("redis-sentinel://127.0.0.1:{}?sentinelServiceName={SERVICE}{others}", first.port())
+        Self::url_by(&self.addresses())
+    }
+
+    /// Where the Sentinels are, as `host:port`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port())).collect()
+    }
+
+    /// The same URL for a client that reaches the Sentinels at these addresses.
+    #[must_use]
+    pub fn url_by(addresses: &[String]) -> String {
+        let [first, others @ ..] = addresses else { panic!("there are Sentinels") };
+        let others: String = others.iter().map(|other| format!("&node={other}")).collect();
+        format!("redis-sentinel://{first}?sentinelServiceName={SERVICE}{others}")
     }
 
     /// The server that the Sentinels name as the primary.
