@@ -399,9 +399,9 @@ pub struct SessionPolicy {
     /// How long a session lives, used or not.
     pub absolute_timeout: Duration,
     /// How much later than it was used a session may say that it was last used: writing it down at every request
-    /// would cost more than it is worth.
+    /// would cost more than it is worth. Where it is no time at all, each use is.
     pub touch_interval: Duration,
-    /// How long a secret that was replaced is honoured, for requests under way.
+    /// How long a secret that was replaced is honoured, for requests under way; no time at all if it is dead at once.
     pub rotation_grace: Duration,
     /// How long after the password was given a session may do what needs a fresh one.
     pub fresh_for: Duration,

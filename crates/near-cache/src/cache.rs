@@ -194,6 +194,9 @@ impl<S: SessionStore> Shared<S> {
 
     /// Whether the touch could be put off: the session is held, and won't end before the touch is written.
     pub(crate) fn put_off(&self, touch: Touch) -> bool {
+        if self.options.flush_interval.is_zero() {
+            return false;
+        }
         let Some(present) = self.trust.present() else { return false };
         let margin = (self.options.flush_interval + FLUSH_TIME) * 2;
         self.with_entry(&touch.id, |entry| {
@@ -265,7 +268,8 @@ impl<S: SessionStore> Shared<S> {
     }
 
     async fn flush_regularly(&self) {
-        loop {
+        // Otherwise none ever waits.
+        while !self.options.flush_interval.is_zero() {
             tokio::time::sleep(self.options.flush_interval).await;
             if let Err(error) = self.flush().await {
                 tracing::warn!(%error, "the use of sessions is written down later");

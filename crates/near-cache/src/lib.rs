@@ -37,7 +37,7 @@ pub struct Options {
     pub capacity: usize,
     /// How long after the last proof that the channel is alive what it holds may be served.
     pub max_staleness: Duration,
-    /// How long touches wait to be written together.
+    /// How long touches wait to be written together. Where that is no time at all, each is written at once.
     pub flush_interval: Duration,
 }
 

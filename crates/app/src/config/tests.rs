@@ -184,6 +184,21 @@ fn durations_are_read_and_shown_alike() {
 }
 
 #[test]
+fn what_may_last_no_time_at_all_can_be_told_to() {
+    for key in ["ROTATION_GRACE", "FRESH_FOR", "TOUCH_INTERVAL", "USER_CACHE_TTL"] {
+        let config = load(&[(&format!("MARKT_SESSION__{key}"), "0s")]).unwrap();
+        let key = format!("session.{}", key.to_lowercase());
+        assert_eq!(config.shown.iter().find(|shown| shown.key == key).unwrap().value, "0s");
+    }
+    for key in ["IDLE_TIMEOUT", "IDLE_TIMEOUT_NOT_REMEMBERED", "ABSOLUTE_TIMEOUT", "NEAR_CACHE__MAX_STALENESS"] {
+        assert!(errors(&[(&format!("MARKT_SESSION__{key}"), "0s")]).contains("above zero"), "{key}");
+    }
+    for key in ["HTTP__REQUEST_TIMEOUT", "JWT__ACCESS_TTL", "JWT__REFRESH_TTL", "AUDIT__RETENTION"] {
+        assert!(errors(&[(&format!("MARKT_{key}"), "0s")]).contains("above zero"), "{key}");
+    }
+}
+
+#[test]
 fn a_pause_may_be_none_at_all() {
     let drain = |environment: &[(&str, &str)]| {
         let config = load(environment).unwrap();

@@ -275,11 +275,7 @@ impl Value for Duration {
     const ALLOWED: &'static str = "a duration above zero, such as 500ms, 60s, 15m, 24h or 7d (3650d at most)";
 
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
-        let (number, unit) = text.split_at(digits);
-        let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        let milliseconds = number.parse::<u64>().ok()?.checked_mul(*milliseconds)?;
-        (1..=3650 * 86_400_000).contains(&milliseconds).then(|| Self::from_millis(milliseconds))
+        Pause::parse(text).map(|Pause(duration)| duration).filter(|duration| !duration.is_zero())
     }
 
     fn shown(&self) -> String {
@@ -293,19 +289,19 @@ impl Value for Duration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause(pub Duration);
 
-impl Pause {
-    const NONE: &'static str = "0s";
-}
-
 impl Value for Pause {
     const ALLOWED: &'static str = "0s, or a duration such as 500ms, 5s or 1m (3650d at most)";
 
     fn parse(text: &str) -> Option<Self> {
-        if text == Self::NONE { Some(Self(Duration::ZERO)) } else { Value::parse(text).map(Self) }
+        let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let milliseconds = number.parse::<u64>().ok()?.checked_mul(*milliseconds)?;
+        (milliseconds <= 3650 * 86_400_000).then(|| Self(Duration::from_millis(milliseconds)))
     }
 
     fn shown(&self) -> String {
-        if self.0.is_zero() { Self::NONE.to_owned() } else { self.0.shown() }
+        if self.0.is_zero() { "0s".to_owned() } else { self.0.shown() }
     }
 }
 

@@ -146,6 +146,11 @@ fn grace(session: &Session) -> Option<Finding> {
 
 fn freshness(session: &Session) -> Option<Finding> {
     let fresh_for = session.fresh_for;
+    if fresh_for.is_zero() {
+        let what = "session.fresh_for = 0s: no session is ever fresh.";
+        let why = "Nobody can end a session on another device, not even right after giving the password.";
+        return Some(Finding::warning("session-never-fresh", what, why).set("session.fresh_for", "15m"));
+    }
     if fresh_for < MINUTE {
         let what = format!("session.fresh_for = {}.", fresh_for.shown());
         let why = "Who has just logged in is asked for the password again before ending a session on another device.";
@@ -268,7 +273,7 @@ mod tests {
     #[test]
     fn lifetimes_that_users_would_notice_are_found() {
         type Row<'a> = (&'a [(&'a str, &'a str)], Option<(Severity, &'a str)>);
-        let rows: [Row; 13] = [
+        let rows: [Row; 15] = [
             (&[], None),
             (&[("session.idle_timeout", "5m")], Some((Severity::Warning, "session-idle-timeout-short"))),
             (&[("session.idle_timeout_not_remembered", "5m")], Some((Severity::Warning, "session-idle-timeout-short"))),
@@ -277,6 +282,8 @@ mod tests {
             (&[("session.touch_interval", "24h")], Some((Severity::Warning, "session-touch-beyond-idle"))),
             (&[("session.rotation_grace", "1ms")], Some((Severity::Warning, "session-rotation-grace-short"))),
             (&[("session.rotation_grace", "5m")], Some((Severity::Warning, "session-rotation-grace-long"))),
+            (&[("session.rotation_grace", "0s")], Some((Severity::Warning, "session-rotation-grace-short"))),
+            (&[("session.fresh_for", "0s")], Some((Severity::Warning, "session-never-fresh"))),
             (&[("session.fresh_for", "30d")], Some((Severity::Warning, "session-always-fresh"))),
             (&[("session.fresh_for", "30s")], Some((Severity::Hint, "session-fresh-for-short"))),
             (&[("session.near_cache.max_staleness", "1m")], Some((Severity::Warning, "near-cache-stale"))),

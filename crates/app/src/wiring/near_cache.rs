@@ -24,7 +24,7 @@ use crate::revocation::RevocationTime;
 /// How long touches wait to be written together at most. They make `last_activity` lag that much more.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// They are written no more often than this, however small the touch interval.
+/// Where they wait, they are written no more often than this, however small the touch interval.
 const LEAST_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often it is measured how long a revocation takes.
@@ -87,10 +87,15 @@ pub(super) fn settling_time(config: &config::Session, redis: Option<&RedisStores
 }
 
 fn options(config: &config::Session) -> Options {
+    // Where every use is to be written down, none is put off.
+    let flush_interval = match config.touch_interval {
+        Duration::ZERO => Duration::ZERO,
+        interval => interval.clamp(LEAST_FLUSH_INTERVAL, FLUSH_INTERVAL),
+    };
     Options {
         capacity: usize::try_from(config.near_cache_capacity).unwrap_or(usize::MAX),
         max_staleness: config.near_cache_max_staleness,
-        flush_interval: config.touch_interval.clamp(LEAST_FLUSH_INTERVAL, FLUSH_INTERVAL),
+        flush_interval,
     }
 }
 

@@ -76,3 +76,4 @@ mod tokens;
 mod traces;
 mod transports;
 mod usernames;
+mod zero_durations;

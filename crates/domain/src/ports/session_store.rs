@@ -161,10 +161,11 @@ pub trait SessionStore: Send + Sync {
     /// If the store can't be reached or read.
     async fn update(&self, session: &Session, revision: Revision) -> Result<Change, StoreError>;
 
-    /// Puts `successor`, of the same family under a new id, in the place of the session with the id `old`, if that one's revision is still
-    /// this one. Until `honoured_until`, `old` leads to the successor. Of many callers at once, one succeeds; for the
-    /// others, and for an `old` that was rotated before, it is a conflict. A successor's id that is taken is a
-    /// conflict, too, and changes nothing.
+    /// Puts `successor`, of the same family under a new id, in the place of the session with the id `old`, if that one's
+    /// revision is still this one. Until `honoured_until`, `old` leads to the successor; where that is past already, it
+    /// is gone at once. Of many callers at once, one succeeds; for the others, and for an `old` that was rotated before,
+    /// it is a conflict while `old` leads anywhere. A successor's id that is taken is a conflict, too, and changes
+    /// nothing.
     ///
     /// # Errors
     /// If the store can't be reached or read.

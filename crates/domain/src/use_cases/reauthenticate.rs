@@ -39,4 +39,12 @@ impl Reauthenticate {
         });
         changed.await?.ok_or(PasswordError::SessionRevoked)
     }
+
+    /// Whether who gave the password is fresh by it. Who came by a secret that was replaced already keeps that, and what
+    /// the password did is for its successor.
+    #[must_use]
+    pub fn makes_fresh(&self, changed: &ChangedSession) -> bool {
+        let ChangedSession { session, is_renewed, .. } = changed;
+        *is_renewed && self.rotation.policy.is_fresh(session, session.authenticated_at)
+    }
 }

@@ -104,7 +104,8 @@ impl RefreshTokens {
             Some(chain) if claims.generation > chain.generation => Standing::None,
             Some(chain) => {
                 let was_the_last = claims.generation.saturating_add(1) == chain.generation;
-                let is_in_grace = self.clock.now() < chain.since.plus(self.grace);
+                // Where there is no grace, not by a clock that is behind either.
+                let is_in_grace = self.clock.now().since(chain.since) < self.grace;
                 if was_the_last && is_in_grace { Standing::JustReplaced(chain) } else { Standing::Reused }
             }
             None => Standing::None,

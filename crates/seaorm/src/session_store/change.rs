@@ -102,16 +102,18 @@ async fn try_rotate(
     if rotated.rows_affected == 0 {
         return refusal(transaction, old, now).await;
     }
-    lead_on(transaction, old, &successor.id, honoured_until).await?;
+    lead_on(transaction, old, &successor.id, honoured_until, now).await?;
     Ok(Change::Made)
 }
 
-/// From now on the id, and all that lead to it, lead to the successor, by one step.
+/// From now on the id, and all that lead to it, lead to the successor, by one step; the id itself leads nowhere if it
+/// isn't honoured any more.
 async fn lead_on(
     transaction: &Transaction,
     old: &SessionId,
     successor: &SessionId,
     honoured_until: Timestamp,
+    now: Timestamp,
 ) -> Result<(), DbErr> {
     use session_aliases::{ActiveModel, Column, Entity};
     Entity::update_many()
@@ -119,6 +121,11 @@ async fn lead_on(
         .filter(Column::Successor.eq(key(old)))
         .exec(transaction)
         .await?;
+    if honoured_until <= now {
+        // By a clock that is behind it would be honoured yet.
+        Entity::delete_by_id(key(old)).exec(transaction).await?;
+        return Ok(());
+    }
     let row = ActiveModel {
         id: Set(key(old)),
         successor: Set(key(successor)),

@@ -1,6 +1,7 @@
 //! What the session store does beyond its contract: by its own clock, and with what it has not swept yet.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use markt_domain::Timestamp;
@@ -8,6 +9,8 @@ use markt_domain::ports::clock::Clock as _;
 use markt_domain::ports::session_store::{Change, Creation, Revision, SessionStore as _};
 use markt_domain::session::{ENDING_REMEMBERED_FOR, Ending, Session};
 use markt_domain::user::{UserId, UserVersion};
+use markt_seaorm::SeaOrmSessionStore;
+use markt_test_support::clock::MovableClock;
 use markt_test_support::contracts::session_store::SessionStoreFixture as _;
 use markt_test_support::fixtures;
 
@@ -59,6 +62,33 @@ async fn an_id_that_was_rotated_away_is_honoured_until_its_time_and_not_longer()
         assert!(sessions.delete(&successor.id, Ending::LoggedOut).await.unwrap());
         assert_eq!(sessions.ending(&successor.id).await.unwrap(), Some(Ending::LoggedOut));
         assert_eq!(sessions.ending(&session.id).await.unwrap(), None);
+    }
+}
+
+/// Also on a node whose clock is behind the one that rotated it.
+#[tokio::test]
+async fn an_id_without_a_grace_leads_nowhere_by_any_clock() {
+    for fixture in Fixture::both().await {
+        let (user, _) = fixture.new_user().await;
+        let session = fixtures::session(&user);
+        create(&fixture, &session).await;
+        let sessions = fixture.sessions();
+        let first = rotate(&fixture, &session).await;
+        fixture.clock.advance(MINUTE * 2);
+        let second = Session { id: fixtures::session(&user).id, ..first.clone() };
+        let none = fixture.clock.now();
+        assert_eq!(sessions.rotate(&first.id, Revision(1), &second, none).await.unwrap(), Change::Made);
+        // The id of one that went before, whose time was over but which nobody had swept.
+        let third = Session { id: session.id, ..second.clone() };
+        assert_eq!(sessions.rotate(&second.id, Revision(2), &third, none).await.unwrap(), Change::Made);
+        let fourth = Session { id: fixtures::session(&user).id, ..second.clone() };
+        assert_eq!(sessions.rotate(&third.id, Revision(3), &fourth, none).await.unwrap(), Change::Made);
+        let behind = Timestamp::from_unix_milliseconds(none.unix_milliseconds() - 120_000);
+        let elsewhere = SeaOrmSessionStore::new(fixture.database.clone(), Arc::new(MovableClock::at(behind)));
+        for former in [first.id, second.id, third.id] {
+            assert_eq!(elsewhere.find(&former).await.unwrap(), None);
+        }
+        assert!(elsewhere.find(&fourth.id).await.unwrap().is_some());
     }
 }
 

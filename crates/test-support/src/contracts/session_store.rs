@@ -146,6 +146,7 @@ macro_rules! session_store_contract {
             a_successors_id_that_is_taken_is_a_conflict,
             an_id_that_was_rotated_away_is_taken,
             an_id_isnt_honoured_beyond_its_grace,
+            an_id_without_a_grace_is_gone_at_once,
             of_many_rotations_at_once_one_succeeds,
             rotations_of_rotated_sessions_at_once_leave_one_session,
             a_session_rotated_while_it_is_deleted_is_gone_under_both_ids,

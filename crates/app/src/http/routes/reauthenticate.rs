@@ -62,7 +62,6 @@ pub async fn reauthenticate(
         app.audit.record(failed.by(&client).because(error));
     })?;
     app.audit.record(AuditRecord::new(AuditEvent::Reauthenticated).of_session(&changed.session).by(&client));
-    // Who came by a secret that was replaced already keeps it, and what the password did is for its successor.
-    let is_fresh = changed.is_renewed;
+    let is_fresh = app.reauthenticate.makes_fresh(&changed);
     Ok(hand_out_changed(&app, SessionBody::new(&changed.session, is_fresh), &changed))
 }

@@ -194,3 +194,24 @@ pub async fn an_id_isnt_honoured_beyond_its_grace(fixture: Fixture<'_>) {
     assert!(fixture.store().delete(&successor.id, Ending::LoggedOut).await.unwrap());
     assert_eq!(find(fixture, &session.id).await, None);
 }
+
+/// Its session has not ended: it goes on under another id, and nobody can tell any more that it had this one.
+pub async fn an_id_without_a_grace_is_gone_at_once(fixture: Fixture<'_>) {
+    let (user, _, first) = new_session(fixture).await;
+    let second = rotate(fixture, &first.id).await;
+    let before = found(fixture, &second.id).await.revision;
+    let third = successor_of(&second);
+    let past = Timestamp::from_unix_milliseconds(fixtures::now().unix_milliseconds() - 60_000);
+    assert_eq!(fixture.store().rotate(&second.id, before, &third, past).await.unwrap(), Change::Made);
+    assert_eq!(find(fixture, &second.id).await, None);
+    assert_eq!(ending(fixture, &second.id).await, None);
+    assert!(!log_out(fixture, &second.id).await);
+    let revision = found(fixture, &third.id).await.revision;
+    let change = fixture.store().rotate(&second.id, before, &successor_of(&second), grace()).await.unwrap();
+    assert_eq!(change, Change::Gone);
+    assert_eq!(fixture.store().update(&second, before).await.unwrap(), Change::Gone);
+    assert_eq!(found(fixture, &third.id).await.revision, revision);
+    assert_eq!(listed(fixture, &user).await, [third.id].into());
+    assert!(log_out(fixture, &third.id).await);
+    assert_eq!(ending(fixture, &second.id).await, None);
+}
