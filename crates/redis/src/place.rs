@@ -40,7 +40,7 @@ impl Place {
             // What is wrong with the certificates of this machine has nothing to do with the address.
             ErrorKind::Tls => ConnectError::of(url, error),
             // fred's words may repeat a part of the address, and so a password.
-            _ => InvalidRedisUrl("its port, database, nodes or sentinelServiceName are missing or wrong").into(),
+            _ => InvalidRedisUrl::Malformed.into(),
         })?;
         let kind = match &base.server {
             ServerConfig::Centralized { server } => Kind::Single(server.clone()),
@@ -51,7 +51,7 @@ impl Place {
                 credentials: (username.clone(), password.clone()),
             },
             #[expect(unreachable_patterns, reason = "fred has one more kind of server, if another crate asks for it")]
-            _ => return Err(InvalidRedisUrl("its scheme is unknown").into()),
+            _ => return Err(InvalidRedisUrl::Scheme.into()),
         };
         // A Redis that is away at the start is told of, instead of waited for.
         let base = Config { version: RespVersion::RESP3, fail_fast: true, ..base };

@@ -1,5 +1,6 @@
 //! Where Redis is, without telling the password.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -20,13 +21,43 @@ const SCHEMES: [&str; 6] = ["redis", "rediss", "redis-cluster", "rediss-cluster"
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(Url);
 
-/// The text is no address of a Redis. Doesn't repeat it, as it may hold a password.
+/// What the Sentinels call the primary.
+const SERVICE_NAME: &str = "sentinelServiceName";
+
+/// Why a text is no address of a Redis, with one that is. Doesn't repeat the text, as it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a Redis URL ({0}): must be redis://[[user:]password@]host[:port][/database], or the same with rediss, \
-     redis-cluster or redis-sentinel"
-)]
-pub struct InvalidRedisUrl(pub(crate) &'static str);
+pub enum InvalidRedisUrl {
+    /// It is no URL, or not one that can be used.
+    #[error("it can't be read: must be a URL such as redis://user:password@host:6379/0")]
+    Malformed,
+    /// It is of something else.
+    #[error(
+        "its scheme must be redis, redis-cluster or redis-sentinel, or one of rediss, rediss-cluster and \
+             rediss-sentinel over TLS, as in redis://host:6379"
+    )]
+    Scheme,
+    /// There is nothing to connect to.
+    #[error("it names no host: must be such as redis://host:6379")]
+    NoHost,
+    /// What stands for the host are several.
+    #[error(
+        "it must name one host, and the others in its query, as in \
+             redis-sentinel://host:26379?node=host2:26379&sentinelServiceName=mymaster"
+    )]
+    SeveralHosts,
+    /// Sentinels may know more than one primary.
+    #[error(
+        "sentinelServiceName is missing, what the Sentinels call the primary, as in \
+             redis-sentinel://host:26379?node=host2:26379&sentinelServiceName=mymaster"
+    )]
+    NoServiceName,
+    /// The path is something else.
+    #[error("what stands after the host must be the number of a database from 0 to 255, as in redis://host:6379/0")]
+    Database,
+    /// A further server can't be told.
+    #[error("node must be host:port, as in redis-cluster://host:6379?node=host2:6379")]
+    Node,
+}
 
 impl RedisUrl {
     /// The address with its passwords.
@@ -44,15 +75,39 @@ impl FromStr for RedisUrl {
     type Err = InvalidRedisUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidRedisUrl> {
-        let url = Url::parse(text).map_err(|_| InvalidRedisUrl("it can't be parsed"))?;
+        let url = Url::parse(text).map_err(|_| InvalidRedisUrl::Malformed)?;
         if !SCHEMES.contains(&url.scheme()) {
-            return Err(InvalidRedisUrl("its scheme is unknown"));
+            return Err(InvalidRedisUrl::Scheme);
         }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(InvalidRedisUrl("it names no host"));
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidRedisUrl::NoHost)?;
+        if host.contains(',') {
+            return Err(InvalidRedisUrl::SeveralHosts);
+        }
+        if url.scheme().ends_with("-sentinel") && !parameters(&url, SERVICE_NAME).any(|name| !name.is_empty()) {
+            return Err(InvalidRedisUrl::NoServiceName);
+        }
+        // A cluster has one database.
+        if !url.scheme().ends_with("-cluster") && !is_database(url.path()) {
+            return Err(InvalidRedisUrl::Database);
+        }
+        if !parameters(&url, "node").all(|node| is_node(&node)) {
+            return Err(InvalidRedisUrl::Node);
         }
         Ok(Self(url))
     }
+}
+
+fn parameters<'a>(url: &'a Url, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    url.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value)
+}
+
+fn is_database(path: &str) -> bool {
+    let number = path.strip_prefix('/').unwrap_or(path);
+    number.is_empty() || number.parse::<u8>().is_ok()
+}
+
+fn is_node(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 impl fmt::Display for RedisUrl {
@@ -120,6 +175,41 @@ mod tests {
         ] {
             let refusal = text.parse::<RedisUrl>().unwrap_err();
             assert!(!refusal.to_string().contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_address_lacks_is_said() {
+        use InvalidRedisUrl::{Database, Malformed, NoHost, NoServiceName, Node, Scheme, SeveralHosts};
+        for (text, refusal) in [
+            ("redis://h:99999", Malformed),
+            ("redis-sentinel://h:1,i:2?sentinelServiceName=m", Malformed),
+            ("localhost:6379", Scheme),
+            ("redis://", NoHost),
+            ("redis-sentinel://h,i:2?sentinelServiceName=m", SeveralHosts),
+            ("redis-sentinel://h:26379", NoServiceName),
+            ("rediss-sentinel://h:26379/mymaster", NoServiceName),
+            ("redis-sentinel://h?sentinelServiceName=", NoServiceName),
+            ("redis-sentinel://h/mymaster?sentinelServiceName=m", Database),
+            ("redis://h/256", Database),
+            ("redis://h/0/1", Database),
+            ("redis-cluster://h?node=i", Node),
+            ("redis-sentinel://h?sentinelServiceName=m&node=i:x", Node),
+        ] {
+            assert_eq!(text.parse::<RedisUrl>(), Err(refusal), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_lacks_nothing_is_taken() {
+        for text in [
+            "redis://h",
+            "redis://h/",
+            "rediss://ann:p%20w@h:1/15",
+            "redis-cluster://h:1?node=i:2&node=j:3",
+            "redis-sentinel://h/1?node=i:2&sentinelServiceName=m&sentinelUsername=u&sentinelPassword=p",
+        ] {
+            assert!(text.parse::<RedisUrl>().is_ok(), "{text}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub use sources::Sources;
 use settings::Settings;
 use values::{
     AuthMode, BearerPolicy, ByteSize, Environment, IpBinding, JwtAlgorithm, List, LogFormat, LogLevel, MailTransport,
-    MismatchReaction, Origin, Pause, Rate, SameSite, UserAgentBinding,
+    MismatchReaction, Origin, Pause, Rate, RedisUrl, SameSite, UserAgentBinding,
 };
 
 /// All that can be configured (API contract, section 5).
@@ -286,7 +286,7 @@ impl Config {
             bind: s.read("bind", SocketAddr::from(([127, 0, 0, 1], 8000))),
             admin_bind: s.read("admin_bind", SocketAddr::from(([127, 0, 0, 1], 9000))),
             database_url: s.read("database_url", SecretUrl::known("sqlite://data/markt.db?mode=rwc")),
-            redis_url: s.read_optional("redis_url"),
+            redis_url: s.read_optional("redis_url").map(|RedisUrl(url)| url),
             allow_embedded: s.read("allow_embedded", false),
             auth: Auth {
                 mode: s.read("auth.mode", AuthMode::Session),

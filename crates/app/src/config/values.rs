@@ -268,6 +268,25 @@ impl Value for SecretUrl {
     }
 }
 
+/// The URL of a Redis.
+#[derive(Clone, Debug)]
+pub struct RedisUrl(pub SecretUrl);
+
+impl Value for RedisUrl {
+    const ALLOWED: &'static str = "a URL of one host and its port, such as redis://host:6379/0, \
+                                   redis-cluster://host:6379?node=host2:6379 or \
+                                   redis-sentinel://host:26379?node=host2:26379&sentinelServiceName=mymaster";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Option<Self> {
+        SecretUrl::parse(text).map(Self)
+    }
+
+    fn shown(&self) -> String {
+        self.0.shown()
+    }
+}
+
 /// Milliseconds in the units of durations.
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 

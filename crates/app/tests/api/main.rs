@@ -57,6 +57,7 @@ mod races;
 mod raw;
 mod real_mail;
 mod redis;
+mod redis_urls;
 mod refused_registrations;
 mod registration;
 mod restored_backup;
