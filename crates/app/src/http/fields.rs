@@ -152,9 +152,9 @@ pub fn boolean(value: Value) -> Read<bool> {
     value.as_bool().map_or_else(|| refused("Not a valid boolean."), Ok)
 }
 
-/// True or false, as flags are written in query strings.
+/// True or false, as flags are written in query strings: by some clients (Python's) with a capital.
 pub fn flag(value: Value) -> Read<bool> {
-    match value.as_str() {
+    match value.as_str().map(str::to_ascii_lowercase).as_deref() {
         Some("true" | "1") => Ok(true),
         Some("false" | "0") => Ok(false),
         _ => refused("Not a valid boolean."),

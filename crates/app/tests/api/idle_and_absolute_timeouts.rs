@@ -151,7 +151,7 @@ async fn who_only_looks_does_not_keep_the_session_alive(deployment: Deployment) 
     assert_eq!(errors, json!({"touch": ["Not a valid boolean."]}));
     server.clock().advance(6 * DAY);
     // Without it, or with `true`, asking is a use like any other.
-    for query in ["", "?touch=true"] {
+    for query in ["", "?touch=true", "?touch=True"] {
         let answer = server.with_cookie(&other).get(&format!("/session{query}")).await;
         assert_eq!(answer.json()["last_activity"], now(&server).to_string(), "{query}");
         server.clock().advance(6 * DAY);

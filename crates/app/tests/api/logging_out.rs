@@ -92,10 +92,19 @@ async fn everywhere_is_true_or_false(deployment: Deployment) {
         assert_eq!(answer.errors("query"), json!({"everywhere": ["Not a valid boolean."]}), "{odd}");
         server.assert_alive(&secret, "buyer1").await;
     }
-    let answer = server.with_cookie(&secret).post_nothing("/users/logout?everywhere=false").await;
-    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
-    server.assert_dead(&secret).await;
-    server.assert_alive(&other, "buyer1").await;
+    for no in ["false", "False", "0"] {
+        let secret = server.secret_of("buyer1@markt.com").await;
+        let answer = server.with_cookie(&secret).post_nothing(&format!("/users/logout?everywhere={no}")).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{no}: {answer:?}");
+        server.assert_dead(&secret).await;
+        server.assert_alive(&other, "buyer1").await;
+    }
+    for yes in ["True", "TRUE", "1"] {
+        let [one, other] = [server.secret_of("buyer1@markt.com").await, server.secret_of("buyer1@markt.com").await];
+        let answer = server.with_cookie(&one).post_nothing(&format!("/users/logout?everywhere={yes}")).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{yes}: {answer:?}");
+        server.assert_dead(&other).await;
+    }
 }
 
 async fn a_logout_with_the_secrets_of_two_sessions_ends_neither(deployment: Deployment) {
