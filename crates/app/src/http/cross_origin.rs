@@ -15,6 +15,7 @@ use crate::telemetry::{TRACEPARENT, TRACESTATE};
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 
 /// Answers preflights, and tells browsers which origins may read answers: exactly these, with credentials, never `*`.
+/// `Vary` goes out with every answer, and so isn't written here.
 pub fn cors(allowed: &[Origin]) -> CorsLayer {
     let origins = allowed.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
     CorsLayer::new()
@@ -32,6 +33,7 @@ pub fn cors(allowed: &[Origin]) -> CorsLayer {
         ])
         .expose_headers([X_REQUEST_ID, RETRY_AFTER])
         .max_age(MAX_AGE)
+        .vary([])
 }
 
 /// Whether another site's page had a browser send the request. The rule of Go's `http.CrossOriginProtection`

@@ -57,15 +57,14 @@ impl Service<Request> for PublicService {
 
     fn call(&mut self, request: Request) -> Answer {
         let opened = self.envelope.open(&request);
-        // What no browser sent for a page needs no CORS but the word that others' answers may differ.
+        // What no browser sent for a page needs no CORS.
         let is_plain = !request.headers().contains_key(ORIGIN) && *request.method() != Method::OPTIONS;
         let answer = if is_plain { self.routes.call(request) } else { self.cors.call(request).boxed() };
         let answer = opened.trace(answer);
         let answer = async move {
             let mut answer = opened.close(answer.map(|Ok(answer)| answer)).await;
-            if is_plain {
-                answer.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
-            }
+            // Also where it came from none: an answer to a page may differ.
+            answer.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
             Ok(answer)
         };
         answer.boxed()
