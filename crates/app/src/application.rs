@@ -88,7 +88,8 @@ impl Application {
         let grace = patience + GRACE;
         let limits = Limits { head: patience, handler: grace, answer: patience, idle: IDLE };
         let public = Server::new(public, service, limits, public_connections()).counted_by(connections);
-        let router = admin_router(Arc::clone(&readiness), metrics, event_streams.clone());
+        let entropy = surroundings.entropy.as_ref();
+        let router = admin_router(Arc::clone(&readiness), metrics, event_streams.clone(), entropy);
         let admin = Server::new(admin, router.with_state(()), limits, ADMIN_CONNECTIONS);
         Ok(Self { public, admin, readiness, event_streams, resources, drain: config.http.drain, grace })
     }

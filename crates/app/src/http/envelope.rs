@@ -5,7 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -57,7 +58,7 @@ pub struct Opened {
 impl Envelope {
     /// Has answers measured by these, and tells browsers, if it shall, to come by TLS only.
     pub fn new(durations: Arc<RequestDurations>, entropy: &dyn Entropy, strict_transport_security: bool) -> Self {
-        Self { durations, ids: RequestIds(UniqueNumbers::draw(entropy)), strict_transport_security }
+        Self { durations, ids: RequestIds::draw(entropy), strict_transport_security }
     }
 
     /// Gives the request its id.
@@ -129,9 +130,14 @@ impl Opened {
 }
 
 /// Gives requests their ids: the caller's, if it is a sane one; a new one otherwise.
-struct RequestIds(UniqueNumbers);
+pub struct RequestIds(UniqueNumbers);
 
 impl RequestIds {
+    /// Ids that no other process gives.
+    pub fn draw(entropy: &dyn Entropy) -> Self {
+        Self(UniqueNumbers::draw(entropy))
+    }
+
     fn id(&self, headers: &HeaderMap) -> HeaderValue {
         let sane = |value: &&HeaderValue| {
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
@@ -142,6 +148,18 @@ impl RequestIds {
         }
         HeaderValue::from_bytes(&hexadecimal(self.0.next())).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
+}
+
+/// What the admin listener's answers have of all that: the id, and a body where they are errors that have none.
+pub async fn identified(State(ids): State<Arc<RequestIds>>, request: Request, next: Next) -> Response {
+    let id = ids.id(request.headers());
+    let mut response = next.run(request).await;
+    // What is not ready has a body of its own.
+    if response.extensions().get::<ApiError>().is_some() {
+        response = describe_error(response, &id);
+    }
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
 }
 
 fn hexadecimal(number: u128) -> [u8; 32] {

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::extract::State;
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use markt_domain::ports::StoreError;
+use markt_domain::ports::entropy::Entropy;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Map, Value, json};
 
+use super::envelope::{RequestIds, identified};
+use super::error::{ApiError, ErrorType};
 use super::events::{EventStreams, events};
 use super::openapi::BASE_PATH;
 
@@ -65,8 +69,14 @@ impl Readiness {
     }
 }
 
-/// The admin listener's routes.
-pub fn admin_router(readiness: Arc<Readiness>, metrics: Arc<Registry>, streams: EventStreams) -> Router {
+/// The admin listener's routes. What it refuses has the API's body of errors, and each answer an id.
+pub fn admin_router(
+    readiness: Arc<Readiness>,
+    metrics: Arc<Registry>,
+    streams: EventStreams,
+    entropy: &dyn Entropy,
+) -> Router {
+    let ids = Arc::new(RequestIds::draw(entropy));
     let metrics = get(move || async move { show(&metrics) });
     Router::new()
         .route("/metrics", metrics)
@@ -74,6 +84,9 @@ pub fn admin_router(readiness: Arc<Readiness>, metrics: Arc<Registry>, streams: 
         .route("/health/ready", get(ready))
         .with_state(readiness)
         .merge(Router::new().route(&format!("{BASE_PATH}/events"), get(events)).with_state(streams))
+        .fallback(|| async { ApiError::new(ErrorType::NotFound) })
+        .method_not_allowed_fallback(|| async { ApiError::new(ErrorType::MethodNotAllowed) })
+        .layer(middleware::from_fn_with_state(ids, identified))
 }
 
 /// The metrics in the text format of OpenMetrics.
@@ -83,7 +96,7 @@ fn show(metrics: &Registry) -> Response {
         Ok(()) => {
             ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(error) => ApiError::new(ErrorType::Internal).caused_by(error).into_response(),
     }
 }
 
