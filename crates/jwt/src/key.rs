@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _};
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, KeypairBytes};
 use ed25519_dalek::{SigningKey as Ed25519Key, VerifyingKey as Ed25519PublicKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use markt_domain::digest::Digest;
@@ -140,14 +140,14 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Makes a private key, in PKCS #8 PEM.
+/// Makes a private key, in PKCS #8 PEM, without its public half (RFC 8410, 7): OpenSSL 3.0 doesn't read one that has it.
 ///
 /// # Errors
 /// If it can't be written down.
 pub fn generate_key(entropy: &dyn Entropy) -> Result<Zeroizing<String>, KeyError> {
-    let mut seed = Zeroizing::new([0_u8; 32]);
-    entropy.fill(seed.as_mut());
-    Ed25519Key::from_bytes(&seed).to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::NotAPrivateKey)
+    let mut key = KeypairBytes { secret_key: [0; 32], public_key: None };
+    entropy.fill(&mut key.secret_key);
+    key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::NotAPrivateKey)
 }
 
 /// A public key.
@@ -220,6 +220,29 @@ mod tests {
                 "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
             })
         );
+    }
+
+    /// The seed of that key (RFC 8037, appendix A.1).
+    struct Seed;
+
+    impl Entropy for Seed {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.copy_from_slice(&URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap());
+        }
+    }
+
+    #[test]
+    fn a_key_is_written_as_openssl_writes_one() {
+        assert_eq!(generate_key(&Seed).unwrap().as_str(), PRIVATE);
+    }
+
+    #[test]
+    fn a_key_in_the_second_version_of_pkcs_8_is_read_too() {
+        let SigningKey::EdDsa(key) = SigningKey::from_pem(PRIVATE).unwrap() else { panic!("another key") };
+        let second = key.to_pkcs8_pem(LineEnding::LF).unwrap();
+        assert_ne!(second.as_str(), PRIVATE);
+        let SigningKey::EdDsa(again) = SigningKey::from_pem(&second).unwrap() else { panic!("another key") };
+        assert_eq!(again.to_bytes(), key.to_bytes());
     }
 
     #[test]
