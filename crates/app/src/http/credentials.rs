@@ -54,7 +54,7 @@ pub fn presented<'a>(headers: &'a HeaderMap, cookie_name: &str, bearer: bool) ->
         .iter()
         .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| pair.trim_ascii().strip_prefix(cookie_name.as_bytes())?.strip_prefix(b"="))
-        .filter_map(|value| Some((std::str::from_utf8(value).ok()?, true)));
+        .filter_map(|value| Some((std::str::from_utf8(unquoted(value)).ok()?, true)));
     let from_authorization = headers
         .get_all(AUTHORIZATION)
         .iter()
@@ -83,6 +83,11 @@ pub fn presented<'a>(headers: &'a HeaderMap, cookie_name: &str, bearer: bool) ->
     presented
 }
 
+/// What a cookie's value says, which may stand in double quotes (RFC 6265, section 4.1.1).
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
+}
+
 fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -109,6 +114,17 @@ mod tests {
         let headers = [(COOKIE, cookie.as_str()), (AUTHORIZATION, bearer.as_str())];
         assert_eq!(found(&headers, true), Some(vec![secret('a'), secret('b'), secret('c')]));
         assert_eq!(found(&headers, false), Some(vec![secret('a'), secret('b')]));
+    }
+
+    #[test]
+    fn a_cookies_value_may_stand_in_quotes() {
+        let quoted = |value: &str| found(&[(COOKIE, &format!("a=b; markt_session={value}; c=\"d\""))], false);
+        assert_eq!(quoted(&format!("\"{}\"", secret('a'))), Some(vec![secret('a')]));
+        for odd in ["\"", "\"\"", "\"{}", "{}\"", "\"\"{}\"\"", "'{}'"] {
+            assert_eq!(quoted(&odd.replace("{}", &secret('a'))), Some(vec![]), "{odd}");
+        }
+        let bearer = format!("Bearer \"{}\"", secret('a'));
+        assert_eq!(found(&[(AUTHORIZATION, &bearer)], true), Some(vec![]));
     }
 
     #[test]

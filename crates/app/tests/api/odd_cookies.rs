@@ -11,6 +11,7 @@ use crate::shapes::registration;
 
 on_both_deployments!(
     of_a_session_and_garbage_the_session_counts,
+    a_secret_in_quotes_is_that_secret,
     the_secrets_of_two_sessions_do_nothing_to_either,
     garbage_alone_is_no_session,
     secrets_that_open_nothing_lock_nobody_out,
@@ -61,6 +62,18 @@ async fn of_a_session_and_garbage_the_session_counts(deployment: Deployment) {
             assert_eq!(beside.get("/session").await.json()["id"], public_id(&secret), "{garbage}");
         }
     }
+}
+
+/// RFC 6265, section 4.1.1.
+async fn a_secret_in_quotes_is_that_secret(deployment: Deployment) {
+    let server = Server::start(deployment).await;
+    let secret = server.secret_in_cookie("both1@markt.com").await;
+    let quoted = server.with_cookie(&format!("\"{secret}\""));
+    assert_eq!(quoted.get("/session").await.json()["id"], public_id(&secret));
+    let twice = server.with_cookie(&format!("\"{secret}\"; markt_session={secret}"));
+    twice.get("/users/profile").await.assert_status(200);
+    quoted.post_nothing("/users/logout").await.assert_status(204);
+    server.assert_dead(&secret).await;
 }
 
 async fn the_secrets_of_two_sessions_do_nothing_to_either(deployment: Deployment) {
