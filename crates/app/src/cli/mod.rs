@@ -6,6 +6,7 @@ mod doctor;
 mod output;
 mod serve;
 mod sessions;
+mod typed;
 mod users;
 
 pub(crate) use output::counted;

@@ -12,6 +12,9 @@ on_both_deployments!(
     what_registering_would_refuse_is_refused,
 );
 
+#[cfg(unix)]
+mod at_a_terminal;
+
 const PASSWORD: &str = "Correct Horse 1";
 
 async fn create(server: &Server, arguments: &[&str], input: &str) -> std::process::Output {

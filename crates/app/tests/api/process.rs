@@ -13,7 +13,7 @@ use crate::setup::Setup;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary with these arguments, configured as the setup says and by nothing else.
-fn command(setup: &Setup, arguments: &[&str]) -> Command {
+pub fn command(setup: &Setup, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_markt-auth"));
     let variables = setup.variables().iter().map(|(name, value)| (name, value));
     command.args(arguments).env_clear().envs(variables).current_dir(setup.folder()).stdin(Stdio::null());

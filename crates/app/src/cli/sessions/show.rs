@@ -1,6 +1,5 @@
 //! `markt-auth sessions show`
 
-use std::io::BufRead as _;
 use std::sync::Arc;
 
 use clap::Args;
@@ -8,11 +7,11 @@ use markt_domain::admission::Refusal;
 use markt_domain::session::{SessionId, SessionSecret};
 use markt_domain::use_cases::inspect_sessions::{InspectSessions, Inspected, Shown};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::selection::session_id;
 use super::{Tools, representation};
 use crate::cli::output::{Brief, Field, print_fields, print_json, say, to_json};
+use crate::cli::typed::secret_line;
 use crate::cli::{Failure, Outcome};
 
 /// Which session is shown, and how.
@@ -35,19 +34,18 @@ impl Arguments {
         self.id.as_deref().map(session_id);
     }
 
-    fn id(&self) -> Result<SessionId, Failure> {
+    async fn id(&self) -> Result<SessionId, Failure> {
         if let Some(id) = &self.id {
             return Ok(session_id(id));
         }
-        let mut line = Zeroizing::new(String::new());
-        std::io::stdin().lock().read_line(&mut line)?;
+        let line = secret_line("secret").await?;
         let secret = SessionSecret::parse(line.trim()).map_err(|error| format!("standard input: {error}"))?;
         Ok(secret.id())
     }
 }
 
 pub(super) async fn run(arguments: &Arguments, tools: &Tools<'_>) -> Outcome {
-    let id = arguments.id()?;
+    let id = arguments.id().await?;
     let inspect = InspectSessions { walk: tools.walk(), users: Arc::clone(&tools.stores.users) };
     let (reason, ending) = match inspect.show(&id).await? {
         Shown::Session(inspected) => return print(arguments, &inspected, tools),

@@ -1,6 +1,5 @@
 //! `markt-auth users create`
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,9 +10,9 @@ use markt_domain::role::Role;
 use markt_domain::use_cases::create_user::{CreateError, CreateUser, CreateUserRequest};
 use markt_domain::use_cases::register::NewAccount;
 use markt_domain::user::{Account, NewBuyer, NewSeller};
-use zeroize::Zeroizing;
 
 use crate::cli::Failure;
+use crate::cli::typed::secret_line;
 use crate::config::Config;
 use crate::wiring::{Stores, Surroundings, open_hasher};
 
@@ -71,7 +70,7 @@ pub(super) async fn create(
     let request = CreateUserRequest {
         email: flags.email.clone(),
         username: flags.username.clone(),
-        password: password()?,
+        password: password().await?,
         account: flags.account(),
     };
     let create = CreateUser {
@@ -93,15 +92,9 @@ pub(super) async fn create(
 }
 
 /// The first line of standard input.
-fn password() -> Result<NewPassword, Failure> {
-    if std::io::stdin().is_terminal() {
-        eprintln!("The password (it shows as it is typed), and Enter:");
-    }
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin().lock().read_line(&mut line)?;
-    let text = line.strip_suffix('\n').unwrap_or(&line);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    NewPassword::parse(Password::new(text.to_owned())).map_err(|broken| {
+async fn password() -> Result<NewPassword, Failure> {
+    let line = secret_line("password").await?;
+    NewPassword::parse(Password::new(line.as_str().to_owned())).map_err(|broken| {
         let rules: Vec<_> = broken.iter().map(ToString::to_string).collect();
         format!("the password on standard input: {}", rules.join(" ")).into()
     })
