@@ -295,7 +295,7 @@ export class SessionClient {
 /** The user alone: neither secrets nor addresses belong into an app's storage. */
 function userOf(answer: User): User {
   const { id, email, username, is_buyer, is_seller, email_verified, current_role, created_at, updated_at } = answer;
-  const { phone_number = null, profile_picture = null, profile_picture_url, last_login_at = null } = answer;
+  const { phone_number, profile_picture, profile_picture_url, last_login_at } = answer;
   const account = { id, email, username, is_buyer, is_seller, email_verified, current_role, created_at, updated_at };
   return { ...account, phone_number, profile_picture, profile_picture_url, last_login_at };
 }

@@ -477,16 +477,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AddressBody: {
-            city?: string | null;
-            country?: string | null;
-            house_number?: string | null;
+            city: string | null;
+            country: string | null;
+            house_number: string | null;
             /** Format: double */
-            latitude?: number | null;
+            latitude: number | null;
             /** Format: double */
-            longitude?: number | null;
-            postal_code?: string | null;
-            state?: string | null;
-            street?: string | null;
+            longitude: number | null;
+            postal_code: string | null;
+            state: string | null;
+            street: string | null;
         };
         /** @description A postal address and where it lies. */
         AddressFields: {
@@ -508,12 +508,12 @@ export interface components {
             message: string;
         };
         BuyerAccountBody: {
-            buyername?: string | null;
+            buyername: string | null;
             created_at: components["schemas"]["Time"];
             /** Format: int32 */
             id: number;
             is_active: boolean;
-            shipping_address?: Record<string, never> | null;
+            shipping_address: Record<string, never> | null;
         };
         /** @description An account as a buyer. */
         BuyerData: {
@@ -642,9 +642,9 @@ export interface components {
         };
         /** @description A user, and all that belongs to the profile. */
         ProfileBody: components["schemas"]["UserBody"] & {
-            address?: components["schemas"]["AddressBody"] | null;
-            buyer_account?: components["schemas"]["BuyerAccountBody"] | null;
-            seller_account?: components["schemas"]["SellerAccountBody"] | null;
+            address: components["schemas"]["AddressBody"] | null;
+            buyer_account: components["schemas"]["BuyerAccountBody"] | null;
+            seller_account: components["schemas"]["SellerAccountBody"] | null;
         };
         /** @description The caller's password. */
         ReauthenticateBody: {
@@ -687,14 +687,14 @@ export interface components {
         RoleName: "buyer" | "seller";
         SellerAccountBody: {
             category_ids: number[];
-            description?: string | null;
+            description: string | null;
             /** Format: int32 */
             id: number;
             is_active: boolean;
             joined_date: components["schemas"]["Time"];
-            policies?: Record<string, never> | null;
-            shop_name?: string | null;
-            shop_slug?: string | null;
+            policies: Record<string, never> | null;
+            shop_name: string | null;
+            shop_slug: string | null;
             /** Format: int32 */
             total_raters: number;
             /** Format: int32 */
@@ -801,9 +801,9 @@ export interface components {
             id: string;
             is_buyer: boolean;
             is_seller: boolean;
-            last_login_at?: components["schemas"]["Time"] | null;
-            phone_number?: string | null;
-            profile_picture?: string | null;
+            last_login_at: components["schemas"]["Time"] | null;
+            phone_number: string | null;
+            profile_picture: string | null;
             profile_picture_url: string;
             updated_at: components["schemas"]["Time"];
             /** @example ann_lee */
@@ -843,9 +843,9 @@ export interface components {
         };
         /** @description An answer, and beside its own fields what its client proves a new session with, if it keeps that itself. */
         WithToken_ProfileBody: (components["schemas"]["UserBody"] & {
-            address?: components["schemas"]["AddressBody"] | null;
-            buyer_account?: components["schemas"]["BuyerAccountBody"] | null;
-            seller_account?: components["schemas"]["SellerAccountBody"] | null;
+            address: components["schemas"]["AddressBody"] | null;
+            buyer_account: components["schemas"]["BuyerAccountBody"] | null;
+            seller_account: components["schemas"]["SellerAccountBody"] | null;
         }) & {
             /** @description Where the service works by tokens: to be sent as `Authorization: Bearer`. */
             access_token?: string | null;
@@ -943,9 +943,9 @@ export interface components {
             id: string;
             is_buyer: boolean;
             is_seller: boolean;
-            last_login_at?: components["schemas"]["Time"] | null;
-            phone_number?: string | null;
-            profile_picture?: string | null;
+            last_login_at: components["schemas"]["Time"] | null;
+            phone_number: string | null;
+            profile_picture: string | null;
             profile_picture_url: string;
             updated_at: components["schemas"]["Time"];
             /** @example ann_lee */

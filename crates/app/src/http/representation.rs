@@ -58,7 +58,9 @@ pub struct UserBody<'a> {
     email: &'a str,
     #[schema(example = "ann_lee")]
     username: &'a str,
+    #[schema(required)]
     phone_number: Option<&'a str>,
+    #[schema(required)]
     profile_picture: Option<&'a str>,
     profile_picture_url: &'a str,
     is_buyer: bool,
@@ -67,6 +69,7 @@ pub struct UserBody<'a> {
     current_role: RoleName,
     created_at: Time,
     updated_at: Time,
+    #[schema(required)]
     last_login_at: Option<Time>,
 }
 
@@ -100,8 +103,11 @@ impl<'a> UserBody<'a> {
 pub struct ProfileBody<'a> {
     #[serde(flatten)]
     user: UserBody<'a>,
+    #[schema(required)]
     address: Option<AddressBody<'a>>,
+    #[schema(required)]
     buyer_account: Option<BuyerAccountBody<'a>>,
+    #[schema(required)]
     seller_account: Option<SellerAccountBody<'a>>,
 }
 
@@ -120,13 +126,21 @@ impl<'a> ProfileBody<'a> {
 
 #[derive(Serialize, ToSchema)]
 struct AddressBody<'a> {
+    #[schema(required)]
     longitude: Option<f64>,
+    #[schema(required)]
     latitude: Option<f64>,
+    #[schema(required)]
     house_number: Option<&'a str>,
+    #[schema(required)]
     street: Option<&'a str>,
+    #[schema(required)]
     city: Option<&'a str>,
+    #[schema(required)]
     state: Option<&'a str>,
+    #[schema(required)]
     country: Option<&'a str>,
+    #[schema(required)]
     postal_code: Option<&'a str>,
 }
 
@@ -148,8 +162,9 @@ impl<'a> AddressBody<'a> {
 #[derive(Serialize, ToSchema)]
 struct BuyerAccountBody<'a> {
     id: i32,
+    #[schema(required)]
     buyername: Option<&'a str>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required)]
     shipping_address: Option<&'a Value>,
     is_active: bool,
     created_at: Time,
@@ -170,10 +185,13 @@ impl<'a> BuyerAccountBody<'a> {
 #[derive(Serialize, ToSchema)]
 struct SellerAccountBody<'a> {
     id: i32,
+    #[schema(required)]
     shop_name: Option<&'a str>,
+    #[schema(required)]
     shop_slug: Option<&'a str>,
+    #[schema(required)]
     description: Option<&'a str>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required)]
     policies: Option<&'a Value>,
     #[schema(example = "unverified")]
     verification_status: &'a str,

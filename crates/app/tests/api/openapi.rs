@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::errors::ROUTES;
 use crate::server::{Deployment, Server};
+use crate::shapes::{BUYER_ACCOUNT, PROFILE_ALONE, SELLER_ACCOUNT, USER};
 use crate::tokens::by_either;
 
 /// The contract's closed list of error types, with their statuses.
@@ -191,4 +192,27 @@ async fn what_needs_a_session_says_so_and_both_ways_to_send_the_secret() {
         };
         assert_eq!(operation["security"], expected, "{method} {path}");
     }
+}
+
+/// Clients need not ask whether it is there, only whether it is null.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_profile_always_has_is_required_also_where_it_may_be_null() {
+    let server = Server::start(Deployment::Embedded).await;
+    let document = Document::of(&server).await;
+    let schemas = &document.0["components"]["schemas"];
+    for (name, fields) in [
+        ("UserBody", &USER[..]),
+        ("ProfileBody", &[&USER[..], &PROFILE_ALONE].concat()),
+        ("AddressBody", &[]),
+        ("BuyerAccountBody", &BUYER_ACCOUNT),
+        ("SellerAccountBody", &SELLER_ACCOUNT),
+    ] {
+        let properties = document.properties(&schemas[name]);
+        assert!(fields.iter().all(|field| properties.contains_key(*field)), "{name}: {properties:?}");
+        assert!(!properties.is_empty() && properties.values().all(|required| *required), "{name}: {properties:?}");
+    }
+    let nullable =
+        |schema: &str, field: &str| schemas[schema]["properties"][field]["type"] == json!(["string", "null"]);
+    assert!(nullable("UserBody", "phone_number") && nullable("AddressBody", "city"));
+    assert!(nullable("SellerAccountBody", "shop_slug") && !nullable("UserBody", "email"));
 }
