@@ -31,8 +31,19 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(!config.cookie.secure);
     let shown = |key: &str| config.shown.iter().find(|shown| shown.key == key).unwrap().value.clone();
     assert_eq!(shown("http.body_limit"), "64KiB");
-    assert_eq!(shown("session.idle_timeout_not_remembered"), "1d");
     assert_eq!(shown("limits.login_per_ip"), "100/15m");
+    for (key, value) in [
+        ("idle_timeout", "7d"),
+        ("idle_timeout_not_remembered", "24h"),
+        ("absolute_timeout", "30d"),
+        ("touch_interval", "60s"),
+        ("rotation_grace", "10s"),
+        ("fresh_for", "15m"),
+        ("user_cache_ttl", "60s"),
+        ("near_cache.max_staleness", "1s"),
+    ] {
+        assert_eq!(shown(&format!("session.{key}")), value, "{key}");
+    }
 }
 
 #[test]
@@ -179,8 +190,10 @@ fn durations_are_read_and_shown_alike() {
     for text in ["", "7", "d", "0s", "-1s", "1w", "1.5h", "99999999999d", "7 d"] {
         assert_eq!(<Duration as values::Value>::parse(text), None, "{text}");
     }
-    assert_eq!(Duration::from_millis(1500).shown(), "1500ms");
-    assert_eq!((36 * HOUR).shown(), "36h");
+    for text in ["1ms", "1500ms", "1s", "60s", "90s", "2m", "15m", "24h", "36h", "2d", "7d"] {
+        assert_eq!(<Duration as values::Value>::parse(text).unwrap().shown(), text);
+    }
+    assert_eq!((DAY.shown(), HOUR.shown(), Duration::ZERO.shown()), ("24h".into(), "60m".into(), "0s".into()));
 }
 
 #[test]

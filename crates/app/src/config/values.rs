@@ -299,8 +299,12 @@ impl Value for Duration {
 
     fn shown(&self) -> String {
         let milliseconds = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
-        let fits = |(_, unit): &&(&str, u64)| milliseconds.is_multiple_of(*unit);
-        UNITS.iter().rev().find(fits).map_or_else(String::new, |(name, unit)| format!("{}{name}", milliseconds / unit))
+        // As people say them: 24h and 60s, not 1d and 1m.
+        let fits = |(name, unit): &&(&str, u64)| {
+            milliseconds.is_multiple_of(*unit) && (*name == "s" || milliseconds / unit > 1)
+        };
+        let unit = UNITS.iter().rev().find(fits);
+        unit.map_or_else(|| format!("{milliseconds}ms"), |(name, unit)| format!("{}{name}", milliseconds / unit))
     }
 }
 
@@ -320,7 +324,7 @@ impl Value for Pause {
     }
 
     fn shown(&self) -> String {
-        if self.0.is_zero() { "0s".to_owned() } else { self.0.shown() }
+        self.0.shown()
     }
 }
 
