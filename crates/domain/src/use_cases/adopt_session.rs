@@ -19,7 +19,7 @@ use crate::ports::spent_tokens::SpentTokens;
 use crate::ports::user_store::UserStore;
 use crate::session::{Ending, Session, SessionSecret, Transport};
 use crate::use_cases::holder::{holder, role_of};
-use crate::use_cases::issue_session::{Issue, IssueSession, Proof, SessionRequest};
+use crate::use_cases::issue_session::{Issue, IssueSession, Owner, Proof, SessionRequest};
 use crate::user::Account;
 
 /// How long the cookie of a session that was taken over is answered in the same way: for requests that were under way, for
@@ -182,7 +182,7 @@ impl AdoptSession {
         account: &Account,
         client: &Client,
     ) -> Result<Option<Adopted>, AdoptError> {
-        let (user, role) = (account.user(), role_of(account, foreign.role));
+        let user = account.user();
         let request = SessionRequest {
             remember: foreign.remember,
             transport: Transport::Cookie,
@@ -190,8 +190,9 @@ impl AdoptSession {
             replaces: Vec::new(),
         };
         let secret = cookie.successor().clone();
-        let proof = Proof::Earlier(foreign.last_used_at);
-        let session = match self.issue.with_secret(&secret, &user.id, account.state, role, &request, proof).await? {
+        let (role, proof) = (role_of(account, foreign.role), Proof::Earlier(foreign.last_used_at));
+        let owner = Owner { user: &user.id, state: account.state, role, proof };
+        let session = match self.issue.with_secret(&secret, &owner, &request).await? {
             Issue::Kept(session) => *session,
             Issue::Superseded => return Ok(None),
             // Somebody was faster.

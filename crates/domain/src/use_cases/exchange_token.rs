@@ -14,7 +14,7 @@ use crate::session::{Ending, SessionSecret};
 use crate::tokens::{AccessClaims, InvalidToken, Issuer};
 use crate::use_cases::authenticate::by_token::ByToken;
 use crate::use_cases::holder::{holder, role_of};
-use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
+use crate::use_cases::issue_session::{IssueSession, IssuedSession, Owner, Proof, SessionRequest};
 use crate::use_cases::log_in::LoggedIn;
 use crate::user::Account;
 
@@ -86,10 +86,10 @@ impl ExchangeToken {
         account: &Account,
         request: &SessionRequest,
     ) -> Result<Option<IssuedSession>, StoreError> {
-        let role = role_of(account, claims.role);
+        let (role, proof) = (role_of(account, claims.role), Proof::Earlier(claims.issued_at));
         let request = SessionRequest { replaces: Vec::new(), ..request.clone() };
-        let proof = Proof::Earlier(claims.issued_at);
-        self.issue.execute(&account.user().id, account.state, role, &request, proof).await
+        let owner = Owner { user: &account.user().id, state: account.state, role, proof };
+        self.issue.execute(&owner, &request).await
     }
 
     /// Spends the token for this session. The session is there first: a token that was spent while no session could be made

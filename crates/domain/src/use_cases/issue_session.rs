@@ -38,6 +38,19 @@ pub enum Proof {
     Earlier(Timestamp),
 }
 
+/// Whose a session is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// The user's counters, as they were just read.
+    pub state: UserState,
+    /// The role that the session begins in.
+    pub role: Role,
+    /// How the user proved who they are.
+    pub proof: Proof,
+}
+
 /// A new session, and what its client is given.
 #[derive(Clone, Debug)]
 pub struct IssuedSession {
@@ -75,22 +88,18 @@ pub struct IssueSession {
 }
 
 impl IssueSession {
-    /// Makes a session for a user whose counters were just read, in the place of those that came with the request. Nothing
-    /// if all of the user's sessions were ended since
-    /// then: what was read is no longer worth a session.
+    /// Makes a session, in the place of those that came with the request. Nothing if all of the user's sessions were
+    /// ended since the counters were read: that is no longer worth a session.
     ///
     /// # Errors
     /// If the store can't be reached or read.
     pub async fn execute(
         &self,
-        user: &UserId,
-        state: UserState,
-        role: Role,
+        owner: &Owner<'_>,
         request: &SessionRequest,
-        proof: Proof,
     ) -> Result<Option<IssuedSession>, StoreError> {
-        let secret = SessionSecret::generate_where(self.entropy.as_ref(), |id| self.sessions.suits(id, user));
-        match self.with_secret(&secret, user, state, role, request, proof).await? {
+        let secret = SessionSecret::generate_where(self.entropy.as_ref(), |id| self.sessions.suits(id, owner.user));
+        match self.with_secret(&secret, owner, request).await? {
             Issue::Kept(session) => {
                 let handed_out = self.authenticator.hand_out(&session, secret)?;
                 Ok(Some(IssuedSession { handed_out, session: *session }))
@@ -109,19 +118,16 @@ impl IssueSession {
     pub async fn with_secret(
         &self,
         secret: &SessionSecret,
-        user: &UserId,
-        state: UserState,
-        role: Role,
+        owner: &Owner<'_>,
         request: &SessionRequest,
-        proof: Proof,
     ) -> Result<Issue, StoreError> {
-        let session = self.authenticator.prepare(self.session(secret, user, state, role, request, proof));
+        let session = self.authenticator.prepare(self.session(secret, owner, request));
         let replaces: Vec<_> = request.replaces.iter().map(SessionSecret::id).collect();
         let most = self.policy.max_per_user;
-        match self.sessions.create(&session, state.version, most, &replaces).await? {
+        match self.sessions.create(&session, owner.state.version, most, &replaces).await? {
             Creation::Created { evicted } => {
                 for id in evicted {
-                    let record = AuditRecord::new(AuditEvent::SessionRevoked).of_user(user).of(id);
+                    let record = AuditRecord::new(AuditEvent::SessionRevoked).of_user(owner.user).of(id);
                     self.audit.record(record.related_to(session.id).ended(Ending::Evicted, 1));
                 }
             }
@@ -131,15 +137,8 @@ impl IssueSession {
         Ok(Issue::Kept(Box::new(session)))
     }
 
-    fn session(
-        &self,
-        secret: &SessionSecret,
-        user: &UserId,
-        state: UserState,
-        role: Role,
-        request: &SessionRequest,
-        proof: Proof,
-    ) -> Session {
+    fn session(&self, secret: &SessionSecret, owner: &Owner<'_>, request: &SessionRequest) -> Session {
+        let Owner { user, state, role, proof } = *owner;
         let now = self.clock.now();
         let (authenticated_at, password_given) = match proof {
             Proof::Password => (now, true),

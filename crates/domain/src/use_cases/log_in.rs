@@ -9,7 +9,7 @@ use crate::ports::clock::Clock;
 use crate::ports::password_hasher::{HashingError, PasswordHasher, Verdict};
 use crate::ports::user_store::UserStore;
 use crate::role::Role;
-use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
+use crate::use_cases::issue_session::{IssueSession, IssuedSession, Owner, Proof, SessionRequest};
 use crate::use_cases::throttle::{Throttle, ThrottleError};
 use crate::user::{Account, AccountWithPassword, User, UserId};
 
@@ -91,10 +91,8 @@ impl LogIn {
             let mut account = self.check_password(&request.email, &request.password, client).await?;
             let role = self.admit(account.user(), &account, request.role)?;
             self.record(&mut account, client.network()).await?;
-            let user = account.user();
-            if let Some(issued) =
-                self.issue.execute(&user.id, account.state, role, &request.session, Proof::Password).await?
-            {
+            let owner = Owner { user: &account.user().id, state: account.state, role, proof: Proof::Password };
+            if let Some(issued) = self.issue.execute(&owner, &request.session).await? {
                 return Ok(LoggedIn { account, issued });
             }
         }

@@ -11,7 +11,7 @@ use crate::ports::session_store::SessionStore;
 use crate::ports::user_store::{CreateUserError, UserStore};
 use crate::role::Role;
 use crate::session::Ending;
-use crate::use_cases::issue_session::{IssueSession, IssuedSession, Proof, SessionRequest};
+use crate::use_cases::issue_session::{IssueSession, IssuedSession, Owner, Proof, SessionRequest};
 use crate::use_cases::log_in::LoggedIn;
 use crate::use_cases::verify_email::VerifyEmail;
 use crate::user::{Account, Address, NewBuyer, NewSeller, NewUser, UserId, UserState};
@@ -136,9 +136,10 @@ impl Register {
         let session = SessionRequest { replaces: Vec::new(), ..request.session.clone() };
         let role = if user.buyer.is_some() { Role::Buyer } else { Role::Seller };
         for _ in 0..ID_ATTEMPTS {
+            let owner = Owner { user: &user.id, state: UserState::default(), role, proof: Proof::Password };
             let issued = self
                 .issue
-                .execute(&user.id, UserState::default(), role, &session, Proof::Password)
+                .execute(&owner, &session)
                 .await?
                 .ok_or_else(|| StoreError::unreadable("create session", "a new user had sessions to end"))?;
             match self.users.create(&user).await {
