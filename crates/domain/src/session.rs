@@ -264,7 +264,7 @@ pub struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshChain {
     /// Which token counts; the first is 1.
-    pub generation: u32,
+    pub generation: NonZeroU32,
     /// Since when it does.
     pub since: Timestamp,
 }
@@ -273,7 +273,7 @@ impl RefreshChain {
     /// A chain that stands at its first token.
     #[must_use]
     pub const fn begun_at(now: Timestamp) -> Self {
-        Self { generation: 1, since: now }
+        Self { generation: NonZeroU32::MIN, since: now }
     }
 
     /// The chain at its next token.

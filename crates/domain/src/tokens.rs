@@ -1,6 +1,7 @@
 //! Tokens: what a client proves its session with where no store is to be asked for each request.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -84,7 +85,7 @@ pub struct RefreshClaims {
     /// The session that it keeps alive (`sid`).
     pub session: SessionId,
     /// Its place in the chain of the session's refresh tokens, from 1 (`gen`).
-    pub generation: u32,
+    pub generation: NonZeroU32,
     /// When it was issued (`iat`).
     pub issued_at: Timestamp,
     /// When it is no longer accepted (`exp`).

@@ -1,5 +1,7 @@
 //! What stands in tokens, and what of it is believed.
 
+use std::num::NonZeroU32;
+
 use markt_domain::Timestamp;
 use markt_domain::role::Role;
 use markt_domain::session::SessionId;
@@ -40,7 +42,7 @@ pub(crate) struct Issued<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<NumericDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    r#gen: Option<u32>,
+    r#gen: Option<NonZeroU32>,
 }
 
 impl<'a> Issued<'a> {
@@ -89,7 +91,7 @@ pub(crate) struct Presented {
     sid: Option<Value>,
     role: Option<Value>,
     auth_time: Option<NumericDate>,
-    r#gen: Option<u32>,
+    r#gen: Option<NonZeroU32>,
     // What kind of token it is, by the names that libraries give that.
     r#type: Option<Value>,
     token_type: Option<Value>,

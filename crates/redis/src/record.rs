@@ -23,6 +23,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use markt_domain::Timestamp;
 use markt_domain::client::Client;
@@ -65,7 +66,7 @@ struct Record<'a> {
 /// Where the session's chain of refresh tokens stands.
 #[derive(Serialize, Deserialize)]
 struct Refresh {
-    generation: u32,
+    generation: NonZeroU32,
     since: Timestamp,
 }
 

@@ -91,7 +91,7 @@ pub(super) fn to_row(session: &Session) -> sessions::ActiveModel {
         expires_at: Set(session.expires_at.unix_milliseconds()),
         revision: Set(0),
         family: Set(session.family.to_string()),
-        refresh_generation: Set(session.refresh.map(|chain| chain.generation.into())),
+        refresh_generation: Set(session.refresh.map(|chain| chain.generation.get().into())),
         refreshed_at: Set(session.refresh.map(|chain| chain.since.unix_milliseconds())),
         password_given: Set(session.password_given),
     }
@@ -128,7 +128,8 @@ impl Found {
             expires_at: time(row.expires_at),
             refresh: match (row.refresh_generation, row.refreshed_at) {
                 (Some(generation), Some(since)) => {
-                    Some(RefreshChain { generation: generation.try_into()?, since: time(since) })
+                    let generation = u32::try_from(generation)?.try_into()?;
+                    Some(RefreshChain { generation, since: time(since) })
                 }
                 _ => None,
             },

@@ -6,6 +6,7 @@
 //!
 //! makes a test of each promise in a module `with_hs256`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use markt_domain::Timestamp;
@@ -74,7 +75,7 @@ fn refresh_claims() -> RefreshClaims {
     RefreshClaims {
         user_id: fixtures::user_id(),
         session: SessionSecret::generate(&MachineEntropy).id(),
-        generation: 7,
+        generation: NonZeroU32::new(7).unwrap(),
         issued_at: now,
         expires_at: now.plus(Duration::from_secs(7 * 24 * 3600)),
     }
@@ -107,7 +108,7 @@ pub async fn the_same_claims_give_the_same_token(fixture: Fixture<'_>) {
     let signer = fixture.signer();
     assert_eq!(signer.sign_access(&access).unwrap(), signer.sign_access(&access).unwrap());
     assert_eq!(signer.sign_refresh(&refresh).unwrap(), signer.sign_refresh(&refresh).unwrap());
-    let next = RefreshClaims { generation: refresh.generation + 1, ..refresh.clone() };
+    let next = RefreshClaims { generation: refresh.generation.saturating_add(1), ..refresh.clone() };
     assert_ne!(signer.sign_refresh(&next).unwrap(), signer.sign_refresh(&refresh).unwrap());
 }
 

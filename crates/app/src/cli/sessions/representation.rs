@@ -33,7 +33,7 @@ pub fn fields(stored: &StoredSession, devices: &dyn DeviceRecognizer, now: Times
         Field::new("user_version", stored.user_version.0),
     ];
     if let Some(chain) = session.refresh {
-        fields.push(Field::new("refresh_generation", chain.generation));
+        fields.push(Field::new("refresh_generation", chain.generation.get()));
         fields.push(Field::time("refreshed_at", chain.since, now));
     }
     fields

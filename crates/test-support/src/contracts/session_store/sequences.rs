@@ -212,7 +212,7 @@ impl<'a> Case<'a> {
             remember: !present.remember,
             client: Client { user_agent: format!("{} \"é", self.now).into(), ..present.client },
             refresh: present.refresh.map_or(Some(RefreshChain::begun_at(self.now)), |chain| {
-                (chain.generation < 3).then(|| chain.next(self.now))
+                (chain.generation.get() < 3).then(|| chain.next(self.now))
             }),
             ..present
         };

@@ -1,5 +1,6 @@
 //! Sessions that are changed.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub async fn an_update_replaces_the_session_whole(fixture: Fixture<'_>) {
         transport: Transport::Bearer,
         client: Client::new("2001:db8::1".parse().unwrap(), "\"},é"),
         idle_expires_at: later(3600),
-        refresh: Some(RefreshChain { generation: u32::MAX, since: later(62) }),
+        refresh: Some(RefreshChain { generation: NonZeroU32::MAX, since: later(62) }),
         ..session
     };
     assert_eq!(fixture.store().update(&changed, before.revision).await.unwrap(), Change::Made);
