@@ -1,105 +1,107 @@
 //! The hash of today.
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use argon2_rust::params::{Memory, TagLen};
+use argon2_rust::{Algorithm, Argon2, Decoded, Error, Params, Version, decode_phc};
 use markt_domain::credentials::{Password, PasswordHash};
 use markt_domain::ports::password_hasher::{HashingError, Verdict};
 
 use crate::Cost;
 
 /// The length of a hash, in bytes.
-const OUTPUT: usize = 32;
+const OUTPUT: TagLen = TagLen::bytes(32);
 
-/// The most memory that a stored hash may ask for, in KiB. More can't be ours, and would stop the service.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+/// The most memory that a stored hash may ask for. More can't be ours, and would stop the service.
+const MAX_MEMORY: Memory = Memory::gib(1);
 
-/// The memory that hashes are made in, one after another.
-pub(crate) type Memory = Vec<Block>;
-
-/// Argon2id with the costs that new hashes have.
+/// Argon2id with the costs that new hashes have, and the memory that hashes are made in, one after another.
 pub(crate) struct Argon2id {
-    params: Params,
+    ours: Argon2,
+    hasher: argon2_rust::Hasher,
+}
+
+/// Argon2id with these costs.
+pub(crate) fn with(cost: Cost) -> Result<Argon2, Error> {
+    let params = Params::builder()
+        .memory(Memory::kib(cost.memory_kib.into()))
+        .passes(cost.iterations)
+        .lanes(cost.parallelism)
+        .tag_len(OUTPUT)
+        .build()?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 impl Argon2id {
-    pub(crate) fn new(cost: Cost) -> Result<Self, argon2::Error> {
-        let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(OUTPUT))?;
-        Ok(Self { params })
+    pub(crate) fn new(ours: Argon2) -> Self {
+        Self { ours, hasher: ours.hasher() }
     }
 
-    pub(crate) fn hash(
-        &self,
-        password: &Password,
-        salt: &[u8],
-        memory: &mut Memory,
-    ) -> Result<PasswordHash, HashingError> {
-        let output = compute(self.params.clone(), password, salt, OUTPUT, memory)?;
-        let phc = Phc {
-            algorithm: ARGON2ID_IDENT,
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&self.params).map_err(failed)?,
-            salt: Some(Salt::new(salt).map_err(failed)?),
-            hash: Some(output),
-        };
-        Ok(PasswordHash::new(phc.to_string()))
+    pub(crate) fn hash(&mut self, password: &Password, salt: &[u8]) -> Result<PasswordHash, HashingError> {
+        let encoded = self.hasher(self.ours).hash_encoded(password.expose().as_bytes(), salt);
+        encoded.map(PasswordHash::new).map_err(failed)
     }
 
     /// Without a hash that can be used, one is computed all the same: that there is none can't be told by the time.
-    pub(crate) fn verify(
-        &self,
-        password: &Password,
-        hash: Option<&PasswordHash>,
-        memory: &mut Memory,
-    ) -> Result<Verdict, HashingError> {
-        let Some((params, salt, expected)) = hash.and_then(parts) else {
-            compute(self.params.clone(), password, &[0; 16], OUTPUT, memory)?;
+    pub(crate) fn verify(&mut self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, HashingError> {
+        let Some(stored) = hash.and_then(decode) else {
+            self.hash(password, &[0; 16])?;
             return Ok(Verdict::Wrong);
         };
-        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        let outdated = cost(&params) != cost(&self.params);
-        let output = compute(params, password, &salt, expected.len(), memory)?;
-        self.give_back(memory);
-        // Outputs are compared in constant time.
-        Ok(match output == expected {
-            false => Verdict::Wrong,
-            true if outdated => Verdict::RightButOutdated,
-            true => Verdict::Right,
-        })
+        let cost = |params: &Params| (params.memory_kib(), params.passes(), params.lanes());
+        let outdated = cost(&stored.params) != cost(self.ours.params());
+        match self.compare(password, &stored) {
+            Ok(()) if outdated => Ok(Verdict::RightButOutdated),
+            Ok(()) => Ok(Verdict::Right),
+            Err(Error::VerifyMismatch) => Ok(Verdict::Wrong),
+            Err(error) => Err(failed(error)),
+        }
     }
 
-    /// Gives back what a hash of a greater cost than ours has taken.
-    fn give_back(&self, memory: &mut Memory) {
-        let usual = self.params.block_count();
-        memory.truncate(usual);
-        memory.shrink_to(usual);
+    /// Computes the hash again and compares in constant time. One that takes more memory than ours has it for itself, and
+    /// gives it back.
+    fn compare(&mut self, password: &Password, stored: &Decoded) -> Result<(), Error> {
+        let password = password.expose().as_bytes();
+        let theirs = Argon2::new(stored.algorithm, stored.version, stored.params);
+        if stored.params.memory_blocks() > self.ours.params().memory_blocks() {
+            return theirs.verify(password, &stored.salt, &stored.hash);
+        }
+        self.hasher(theirs).verify(password, &stored.salt, &stored.hash)
+    }
+
+    /// The memory, for a hash of these costs.
+    fn hasher(&mut self, argon2: Argon2) -> &mut argon2_rust::Hasher {
+        self.hasher.set_argon2(argon2);
+        &mut self.hasher
     }
 }
 
-fn parts(hash: &PasswordHash) -> Option<(Params, Salt, Output)> {
-    let phc = Phc::new(hash.expose()).ok()?;
-    let version = phc.version == Some(Version::V0x13.into());
-    let params = Params::try_from(&phc).ok().filter(|params| params.m_cost() <= MAX_MEMORY_KIB)?;
-    (phc.algorithm == ARGON2ID_IDENT && version).then_some((params, phc.salt?, phc.hash?))
+/// Hashes what RFC 9106 hashes in section 5.3.
+///
+/// The library has code of its own for each kind of processor, and this one may be of a kind that no test ran on. A wrong
+/// hash would let nobody in, and be stored for those who register.
+pub(crate) fn is_right_on_this_processor() -> bool {
+    const RFC_9106: [u8; 32] = [
+        0x0d, 0x64, 0x0d, 0xf5, 0x8d, 0x78, 0x76, 0x6c, 0x08, 0xc0, 0x37, 0xa3, 0x4a, 0x8b, 0x53, 0xc9, 0xd0, 0x1e,
+        0xf0, 0x45, 0x2d, 0x75, 0xb6, 0x5e, 0xb5, 0x25, 0x20, 0xe9, 0x6b, 0x01, 0xe6, 0x59,
+    ];
+    Params::builder().memory(Memory::kib(32)).passes(3).lanes(4).tag_len(OUTPUT).build().is_ok_and(|params| {
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_with_ad(&[1; 32], &[2; 16], &[3; 8], &[4; 12])
+            .is_ok_and(|hash| hash == RFC_9106)
+    })
 }
 
-fn compute(
-    params: Params,
-    password: &Password,
-    salt: &[u8],
-    length: usize,
-    memory: &mut Memory,
-) -> Result<Output, HashingError> {
-    memory.resize(params.block_count(), Block::default());
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let mut output = [0_u8; Output::MAX_LENGTH];
-    let output = &mut output[..length];
-    argon2
-        .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory.as_mut_slice())
-        .map_err(failed)?;
-    Output::new(output).map_err(failed)
+/// What a stored hash says, unless it is none of ours.
+fn decode(hash: &PasswordHash) -> Option<Decoded> {
+    let is_ours = |stored: &Decoded| {
+        stored.algorithm == Algorithm::Argon2id
+            && stored.version == Version::V0x13
+            && stored.ad.is_empty()
+            && stored.params.memory() <= MAX_MEMORY
+    };
+    decode_phc(hash.expose()).ok().filter(is_ours)
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> HashingError {
+fn failed(error: Error) -> HashingError {
     HashingError::Failed(Box::new(error))
 }
 
@@ -107,26 +109,60 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> HashingError
 mod tests {
     use std::num::NonZeroUsize;
 
+    use argon2::PasswordVerifier;
+    use argon2::password_hash::phc;
+
     use super::*;
 
-    fn argon2id(memory_kib: u32) -> Argon2id {
+    fn argon2id(memory_kib: u32, iterations: u32, parallelism: u32) -> Argon2id {
         let once = NonZeroUsize::MIN;
-        let cost =
-            Cost { memory_kib, iterations: 1, parallelism: 1, max_concurrent: once, max_queued: 1, upgrade: true };
-        Argon2id::new(cost).unwrap()
+        let cost = Cost { memory_kib, iterations, parallelism, max_concurrent: once, max_queued: 1, upgrade: true };
+        Argon2id::new(with(cost).unwrap())
+    }
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
     }
 
     #[test]
     fn memory_is_used_again_and_what_a_dearer_hash_took_is_given_back() {
-        let password = Password::new("Password123".to_owned());
-        let hash = |memory_kib| argon2id(memory_kib).hash(&password, &[1; 16], &mut Memory::new()).unwrap();
+        let password = password("Password123");
+        let hash = |memory_kib| argon2id(memory_kib, 1, 1).hash(&password, &[1; 16]).unwrap();
         let (ours, dearer, cheaper) = (hash(256), hash(4096), hash(64));
-        let mut memory = Memory::new();
+        let mut argon2id = argon2id(256, 1, 1);
         for (stored, verdict) in
             [(&ours, Verdict::Right), (&dearer, Verdict::RightButOutdated), (&cheaper, Verdict::RightButOutdated)]
         {
-            assert_eq!(argon2id(256).verify(&password, Some(stored), &mut memory).unwrap(), verdict);
-            assert_eq!(memory.capacity(), 256);
+            assert_eq!(argon2id.verify(&password, Some(stored)).unwrap(), verdict);
+            assert_eq!(argon2id.hasher.reserved_blocks(), 256);
+            assert_eq!(argon2id.hash(&password, &[1; 16]).unwrap().expose(), ours.expose());
         }
+    }
+
+    /// The library of the RustCrypto project, which is another one.
+    fn is_right_for_another_library(password: &str, hash: &PasswordHash) -> bool {
+        let hash = phc::PasswordHash::new(hash.expose()).unwrap();
+        argon2::Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+    }
+
+    #[test]
+    fn another_library_makes_the_same_hashes() {
+        let long = "Pässwörter, ".repeat(20);
+        for (memory_kib, iterations, parallelism) in
+            [(8, 1, 1), (9, 2, 1), (64, 3, 2), (256, 1, 4), (1023, 2, 3), (4096, 4, 1), (19_456, 2, 1)]
+        {
+            let mut argon2id = argon2id(memory_kib, iterations, parallelism);
+            for text in ["", "Password123", &long] {
+                let hash = argon2id.hash(&password(text), text.as_bytes().get(..48).unwrap_or(&[7; 16])).unwrap();
+                assert!(is_right_for_another_library(text, &hash), "{}", hash.expose());
+                assert!(!is_right_for_another_library("Password124", &hash), "{}", hash.expose());
+                assert_eq!(argon2id.verify(&password(text), Some(&hash)).unwrap(), Verdict::Right);
+            }
+        }
+    }
+
+    #[test]
+    fn this_processor_hashes_as_the_rfc_does() {
+        assert!(is_right_on_this_processor());
     }
 }

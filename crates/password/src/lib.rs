@@ -22,7 +22,6 @@ use markt_domain::credentials::{Password, PasswordHash};
 use markt_domain::ports::entropy::Entropy;
 use markt_domain::ports::password_hasher::{HashingError, PasswordHasher, Verdict};
 
-use argon2id::Argon2id;
 use workers::Workers;
 
 /// What a hash costs, and how many are made at once.
@@ -47,7 +46,10 @@ pub struct Cost {
 pub enum SetUpError {
     /// The cost of a hash is out of argon2's bounds.
     #[error("password.memory_kib, password.iterations, password.parallelism: argon2 refuses these costs: {0}")]
-    Cost(argon2::Error),
+    Cost(argon2_rust::Error),
+    /// Hashes come out wrong.
+    #[error("this processor's argon2id hashes aren't those of RFC 9106, so that nobody could log in")]
+    Processor,
     /// There are no more threads to be had.
     #[error("password.max_concurrent: the threads can't be started: {0}")]
     Threads(io::Error),
@@ -55,7 +57,6 @@ pub enum SetUpError {
 
 /// Hashes and verifies passwords.
 pub struct Hasher {
-    argon2id: Arc<Argon2id>,
     workers: Workers,
     entropy: Arc<dyn Entropy>,
     upgrade: bool,
@@ -65,15 +66,14 @@ impl Hasher {
     /// Starts the threads. They end with the hasher.
     ///
     /// # Errors
-    /// If the cost is out of bounds, or the system gives no threads.
+    /// If the cost is out of bounds, the processor makes other hashes than it should, or the system gives no threads.
     pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Result<Self, SetUpError> {
-        let argon2id = Argon2id::new(cost).map_err(SetUpError::Cost)?;
-        Ok(Self {
-            argon2id: Arc::new(argon2id),
-            workers: Workers::start(cost.max_concurrent, cost.max_queued).map_err(SetUpError::Threads)?,
-            entropy,
-            upgrade: cost.upgrade,
-        })
+        if !argon2id::is_right_on_this_processor() {
+            return Err(SetUpError::Processor);
+        }
+        let argon2 = argon2id::with(cost).map_err(SetUpError::Cost)?;
+        let workers = Workers::start(cost.max_concurrent, cost.max_queued, argon2).map_err(SetUpError::Threads)?;
+        Ok(Self { workers, entropy, upgrade: cost.upgrade })
     }
 }
 
@@ -104,21 +104,19 @@ impl Hasher {
 #[async_trait]
 impl PasswordHasher for Hasher {
     async fn hash(&self, password: &Password) -> Result<PasswordHash, HashingError> {
-        let argon2id = Arc::clone(&self.argon2id);
         let password = password.clone();
         let mut salt = [0_u8; 16];
         self.entropy.fill(&mut salt);
-        self.workers.run("hash password", move |memory| argon2id.hash(&password, &salt, memory)).await?
+        self.workers.run("hash password", move |argon2id| argon2id.hash(&password, &salt)).await?
     }
 
     async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Verdict, HashingError> {
-        let argon2id = Arc::clone(&self.argon2id);
         let password = password.clone();
         let hash = hash.cloned();
         let upgrade = self.upgrade;
-        let verdict = self.workers.run("verify password", move |memory| match hash {
+        let verdict = self.workers.run("verify password", move |argon2id| match hash {
             Some(hash) if legacy::is_legacy(&hash) => legacy::verify(&password, &hash),
-            hash => argon2id.verify(&password, hash.as_ref(), memory),
+            hash => argon2id.verify(&password, hash.as_ref()),
         });
         Ok(match verdict.await?? {
             Verdict::RightButOutdated if !upgrade => Verdict::Right,

@@ -65,6 +65,18 @@ async fn a_hash_of_passlib_is_right_and_outdated() {
     assert_eq!(verdict, Verdict::Wrong);
 }
 
+/// Made by argon2-cffi 25.1.0 (`PasswordHasher().hash`), for the password "password".
+const ARGON2_CFFI: &str =
+    "$argon2id$v=19$m=65536,t=3,p=4$+yPKllQ2jr/JUerWz7ZOIA$Nw4qQArfPTTefjwpr7LErkS9nvMBGnsNJJrmco6kCd8";
+
+#[tokio::test]
+async fn a_hash_of_argon2_cffi_is_right_and_outdated() {
+    let hasher = hasher(CHEAP);
+    for (text, expected) in [("password", Verdict::RightButOutdated), ("Password", Verdict::Wrong)] {
+        assert_eq!(hasher.verify(&password(text), Some(&stored(ARGON2_CFFI))).await.unwrap(), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_hash_that_was_cut_off_fits_no_password() {
     let hasher = hasher(CHEAP);

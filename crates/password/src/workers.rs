@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use argon2_rust::Argon2;
 use markt_domain::ports::password_hasher::HashingError;
 use markt_domain::trace;
 use tokio::sync::oneshot;
 
-use crate::argon2id::Memory;
+use crate::argon2id::Argon2id;
 use crate::load::Load;
 
 /// What the threads are called, for who looks at the process.
@@ -22,7 +23,7 @@ const NAME: &str = "hashing";
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+type Job = Box<dyn FnOnce(&mut Argon2id) + Send>;
 
 /// A fixed number of threads, which take what there is to do in turn. They end when this is dropped.
 pub(crate) struct Workers {
@@ -33,12 +34,13 @@ pub(crate) struct Workers {
 impl Workers {
     /// # Errors
     /// If the system gives no more threads.
-    pub(crate) fn start(threads: NonZeroUsize, max_queued: usize) -> io::Result<Self> {
+    pub(crate) fn start(threads: NonZeroUsize, max_queued: usize, argon2: Argon2) -> io::Result<Self> {
         let (queue, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..threads.get() {
             let jobs = Arc::clone(&jobs);
-            thread::Builder::new().name(NAME.to_owned()).spawn(move || work(&jobs))?;
+            let work = move || work(&jobs, Argon2id::new(argon2));
+            thread::Builder::new().name(NAME.to_owned()).spawn(work)?;
         }
         Ok(Self { queue, load: Arc::new(Load::new(threads, max_queued)) })
     }
@@ -52,7 +54,7 @@ impl Workers {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         name: &'static str,
-        job: impl FnOnce(&mut Memory) -> T + Send + 'static,
+        job: impl FnOnce(&mut Argon2id) -> T + Send + 'static,
     ) -> Result<T, HashingError> {
         let span = trace::step(name);
         let Some(place) = self.load.admit() else {
@@ -60,12 +62,12 @@ impl Workers {
             return Err(HashingError::Overloaded);
         };
         let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |memory| {
+        let job: Job = Box::new(move |argon2id| {
             if answer.is_closed() {
                 return;
             }
             let begun = Instant::now();
-            let result = job(memory);
+            let result = job(argon2id);
             place.done(begun.elapsed());
             let _caller_left = answer.send(result);
         });
@@ -76,15 +78,14 @@ impl Workers {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(jobs: &Mutex<Receiver<Job>>, mut argon2id: Argon2id) {
     give_way();
-    let mut memory = Memory::new();
     loop {
         // Held while waiting, not while working: the next thread takes over the wait.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // A job that panics fails for its caller, who is told by the dropped channel; the thread goes on.
-        let _panicked = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+        let _panicked = catch_unwind(AssertUnwindSafe(|| job(&mut argon2id)));
     }
 }
 
@@ -99,12 +100,14 @@ mod tests {
     use std::sync::mpsc::sync_channel;
     use std::time::Duration;
 
+    use argon2_rust::{Algorithm, Params, Version};
     use tokio::time::timeout;
 
     use super::*;
 
     fn one_worker() -> Workers {
-        Workers::start(NonZeroUsize::MIN, 8).unwrap()
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::builder().build().unwrap());
+        Workers::start(NonZeroUsize::MIN, 8, argon2).unwrap()
     }
 
     #[tokio::test]
