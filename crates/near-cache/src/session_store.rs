@@ -45,7 +45,6 @@ impl<S: SessionStore + 'static> SessionStore for NearCache<S> {
             replaced.iter().for_each(|id| shared.forget(id));
             if let Ok(Creation::Created { evicted }) = &creation {
                 evicted.iter().for_each(|id| shared.forget(id));
-                shared.users.raise(&session.user_id, user_version);
             }
             creation
         };

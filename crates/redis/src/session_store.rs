@@ -103,12 +103,7 @@ impl SessionStore for RedisSessionStore {
         let user = &session.user_id;
         let keys = vec![names.session(&session.id), names.user_sessions(user), names.user_state(user)];
         let mut arguments = self.to_keep(OPERATION, session, Revision::default().0)?;
-        arguments.extend([
-            session.epoch.0.into(),
-            user_version.0.into(),
-            self.user_states_kept(),
-            i64::from(max_per_user.get()).into(),
-        ]);
+        arguments.extend([session.epoch.0.into(), user_version.0.into(), i64::from(max_per_user.get()).into()]);
         arguments.extend(together.iter().map(|id| id.to_string().into()));
         let answer: Vec<String> = self.run(OPERATION, &scripts::CREATE, keys, arguments).await?;
         match answer.split_first().map(|(answer, evicted)| (answer.as_str(), evicted)) {

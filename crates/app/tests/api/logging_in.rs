@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::client::Client;
 use crate::on_both_deployments;
 use crate::server::{Deployment, FRONT_END, PASSWORD, Server};
 use crate::shapes::{USER, assert_keys, assert_time, assert_user_id};
@@ -22,7 +23,7 @@ on_both_deployments!(
     a_deactivated_user_is_out_and_comes_in_again_when_reactivated,
     a_user_who_is_deleted_in_sql_is_out,
     a_deactivated_shop_is_no_role_to_act_in,
-    a_login_shows_at_once_in_the_profile_of_another_session,
+    a_login_shows_at_once_in_its_own_profile_and_soon_in_that_of_another_session,
 );
 
 async fn the_answer_is_the_user_flat_and_not_to_be_stored(deployment: Deployment) {
@@ -192,18 +193,25 @@ async fn a_deactivated_shop_is_no_role_to_act_in(deployment: Deployment) {
     assert_eq!(answer.json()["current_role"], "buyer");
 }
 
-async fn a_login_shows_at_once_in_the_profile_of_another_session(deployment: Deployment) {
+async fn a_login_shows_at_once_in_its_own_profile_and_soon_in_that_of_another_session(deployment: Deployment) {
     let server = Server::start(deployment).await;
     let running = server.client().with_header("origin", FRONT_END);
     let first = running.log_in("buyer1@markt.com", PASSWORD).await.json()["last_login_at"].clone();
     assert_eq!(running.get("/users/profile").await.json()["last_login_at"], first);
     for _ in 0..3 {
         server.clock().advance(Duration::from_secs(5));
-        let answer = server.client().log_in("buyer1@markt.com", PASSWORD).await.json();
+        let client = server.client().with_header("origin", FRONT_END);
+        let answer = client.log_in("buyer1@markt.com", PASSWORD).await.json();
         assert_ne!(answer["last_login_at"], first);
-        let profile = running.get("/users/profile").await.json();
-        assert_eq!(profile["last_login_at"], answer["last_login_at"]);
-        assert_eq!(profile["updated_at"], answer["updated_at"]);
+        let assert_shown_to = async |client: &Client| {
+            let profile = client.get("/users/profile").await.json();
+            assert_eq!(profile["last_login_at"], answer["last_login_at"]);
+            assert_eq!(profile["updated_at"], answer["updated_at"]);
+        };
+        assert_shown_to(&client).await;
+        // session.user_cache_ttl is a minute.
+        server.clock().advance(Duration::from_secs(61));
+        assert_shown_to(&running).await;
     }
 }
 

@@ -83,8 +83,8 @@ pub struct Touch {
 pub trait SessionStore: Send + Sync {
     /// Keeps a new session, and the version of its user that was read for it, in the place of those that the ids in
     /// `replaces` lead to, whosever they are: these end as [`Ending::Replaced`]. With it, the user has `max_per_user`
-    /// sessions at most: those that were created first end as [`Ending::Evicted`], never the new one. Of the version the
-    /// store takes notice as by [`user_changed`](Self::user_changed), in the same step: a login changes its user.
+    /// sessions at most: those that were created first end as [`Ending::Evicted`], never the new one. The user's other
+    /// sessions need not hear of the version: that is for [`user_changed`](Self::user_changed).
     ///
     /// # Errors
     /// If the store can't be reached or read.

@@ -9,9 +9,10 @@ raise(state, 'version', version, ttl)
 tidy(index)
 local count = 0
 for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-  local session = parse(look(id))
+  local record = look(id)
+  local session = parse(record)
   if session and tonumber(session.epoch) >= tonumber(epoch) then
-    renew(id, session, version)
+    renew(id, record, version)
   elseif session and session.family == kept then
     session.epoch, session.revision = epoch, digits(session.revision + 1)
     if tonumber(session.version) < tonumber(version) then

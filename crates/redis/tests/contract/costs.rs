@@ -1,11 +1,12 @@
 //! What the operations cost Redis, in commands and in memory.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use markt_domain::client::Client;
 use markt_domain::ports::session_store::{Change, Creation, SessionStore as _};
-use markt_domain::session::{Ending, Session};
+use markt_domain::session::{Ending, Session, SessionId};
 use markt_domain::user::{UserId, UserVersion};
 use markt_redis::RedisStores;
 use markt_test_support::fixtures;
@@ -43,6 +44,23 @@ async fn what_is_done_to_one_session_costs_the_same_however_many_its_user_has() 
     }
 }
 
+#[tokio::test]
+async fn a_session_that_pushes_another_out_costs_the_same_however_many_stay() {
+    let own = OwnRedis::start().await;
+    let (stores, redis) = (stores(&own.url()).await, Raw::connect(&own.url()).await);
+    let mut costs = Vec::new();
+    for allowed in [3, 50] {
+        let (user, most) = (fixtures::user_id(), NonZeroU32::new(allowed).unwrap());
+        for _ in 0..allowed {
+            assert!(create_at_most(&stores, &fixtures::session(&user), UserVersion(3), most).await.is_empty());
+        }
+        let _: () = redis.send(["CONFIG", "RESETSTAT"]).await;
+        assert_eq!(create_at_most(&stores, &fixtures::session(&user), UserVersion(4), most).await.len(), 1);
+        costs.push(commands(&redis).await);
+    }
+    assert_eq!(costs[0], costs[1]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_session_takes_no_more_memory_than_promised() {
     const SESSIONS: u64 = 10_000;
@@ -72,6 +90,19 @@ async fn a_session_takes_no_more_memory_than_promised() {
     assert!(each <= BYTES, "{each}");
 }
 
+/// Creates the session with this version of its user; what gave way to it.
+async fn create_at_most(
+    stores: &RedisStores,
+    session: &Session,
+    version: UserVersion,
+    most: NonZeroU32,
+) -> Vec<SessionId> {
+    match stores.sessions().create(session, version, most, &[]).await.unwrap() {
+        Creation::Created { evicted } => evicted,
+        refused => panic!("{refused:?}"),
+    }
+}
+
 /// What each operation on one session costs in commands, those of its script included, beside so many others.
 async fn costs(stores: &RedisStores, redis: &Raw, others: usize) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
     let (user, sessions) = (fixtures::user_id(), stores.sessions());
@@ -86,7 +117,8 @@ async fn costs(stores: &RedisStores, redis: &Raw, others: usize) -> BTreeMap<&'s
         let revision = sessions.find(&session.id).await.unwrap().map(|found| found.revision).unwrap_or_default();
         let _: () = redis.send(["CONFIG", "RESETSTAT"]).await;
         match operation {
-            "create" => create_this(stores, &session).await,
+            // A login counts its user's version up.
+            "create" => assert!(create_at_most(stores, &session, UserVersion(4), MANY).await.is_empty()),
             "touch" => assert!(sessions.touch(&session.id, later, session.expires_at).await.unwrap()),
             "update" => assert_eq!(sessions.update(&session, revision).await.unwrap(), Change::Made),
             "rotate" => {

@@ -45,8 +45,8 @@ async fn of_a_cluster_all_primaries_are_looked_at_and_the_worst_counts() {
     assert_eq!((facts.tracking_refused, facts.is_replica), (None, Some(false)));
     assert_eq!((facts.max_memory, facts.eviction_policy.as_deref()), (Some(100 << 20), Some("noeviction")));
     assert_eq!((facts.forbidden_commands.len(), facts.forbidden_prefixes.len()), (0, 0));
-    // A session, its place in the index, the memory of its end, and the user's state.
-    assert_eq!(facts.looked_into, (12 * 4, 0));
+    // A session, its place in the index, and the memory of its end.
+    assert_eq!(facts.looked_into, (12 * 3, 0));
     let last = cluster.primaries().await.pop().unwrap();
     redis_command(&last, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).await;
     let facts = gather(&cluster.url()).await.unwrap();

@@ -116,7 +116,6 @@ macro_rules! session_store_contract {
             a_change_of_the_user_shows_in_all_the_users_sessions,
             a_change_of_the_user_shows_in_sessions_created_later_with_an_older_copy,
             a_change_of_the_user_that_is_told_late_takes_nothing_back,
-            a_created_session_tells_the_users_others_of_the_change,
             a_change_of_the_user_leaves_sessions_of_others,
             a_change_of_the_user_changes_nothing_else_and_revives_nothing,
             a_change_of_the_user_shows_in_sessions_created_meanwhile,

@@ -47,25 +47,6 @@ pub async fn a_change_of_the_user_shows_in_sessions_created_later_with_an_older_
     assert!(version_of(fixture, &session.id).await >= version);
 }
 
-/// A login changes its user, and tells the store of it by what it makes.
-pub async fn a_created_session_tells_the_users_others_of_the_change(fixture: Fixture<'_>) {
-    let (user, state) = fixture.new_user().await;
-    let (bob, bobs_state) = fixture.new_user().await;
-    let bobs = session_of(&bob, bobs_state);
-    create(fixture, &bobs, bobs_state.version).await;
-    let mut all = create_many(fixture, &user, state, 3).await;
-    for _ in 0..12 {
-        let version = fixture.change_user(&user).await;
-        let session = session_of(&user, state);
-        create(fixture, &session, version).await;
-        all.insert(session.id);
-        for id in &all {
-            assert_eq!(version_of(fixture, id).await, version);
-        }
-    }
-    assert_eq!(version_of(fixture, &bobs.id).await, bobs_state.version);
-}
-
 /// Two nodes may tell the store of two changes in the wrong order.
 pub async fn a_change_of_the_user_that_is_told_late_takes_nothing_back(fixture: Fixture<'_>) {
     let (user, state) = fixture.new_user().await;
