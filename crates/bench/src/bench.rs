@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::Error;
 use crate::database::Database;
 use crate::figures::profile::{Lane, Lanes, Sizes};
-use crate::figures::{commands, gateway, login, memory, profile, revocation};
+use crate::figures::{commands, flood, gateway, login, memory, profile, revocation};
 use crate::http::Credential;
 use crate::population::{Member, Part, Pattern};
 use crate::redis::Redis;
@@ -147,6 +147,10 @@ async fn measure(folder: &Path, database: &Database, scale: &Scale) -> Result<Ve
 
     say("logging in");
     figures.extend(login::against_hashes(&mut on_few, scale.login_rounds, scale.login_turn).await?);
+
+    say(&format!("logging in by many at once, {} rounds", scale.login_rounds));
+    let lane = |server| Lane { server, clients: Clients::One(Member(0).credential().line()) };
+    figures.extend(flood::of_logins(&wrk, lane(&mut on_few), lane(&mut bare), scale.login_rounds).await?);
 
     say("logging out on one process, and knocking on another");
     for (redis, one, name) in [(&few, &on_few, &names[0]), (&many, &on_many, &names[1])] {

@@ -17,6 +17,9 @@ use crate::{statistics, tied};
 /// Enough to keep the server's cores busy, while wrk itself needs one thread.
 pub(crate) const CONNECTIONS: u32 = 32;
 
+/// Some 750 requests a second, with the pause between them.
+const STEADY_CONNECTIONS: u32 = 8;
+
 /// wrk, and the scripts that tell it what to send.
 pub(crate) struct Wrk {
     program: PathBuf,
@@ -30,6 +33,31 @@ pub(crate) enum Clients {
     One(String),
     /// The members whose cookies are in this file, in turn.
     Many(PathBuf),
+}
+
+/// How soon a client asks again.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// As soon as it is answered.
+    Fast,
+    /// Some milliseconds later.
+    Steady,
+}
+
+impl Pace {
+    fn connections(self) -> u32 {
+        match self {
+            Self::Fast => CONNECTIONS,
+            Self::Steady => STEADY_CONNECTIONS,
+        }
+    }
+
+    fn script(self, clients: &str) -> String {
+        match self {
+            Self::Fast => format!("{clients}.lua"),
+            Self::Steady => format!("steady-{clients}.lua"),
+        }
+    }
 }
 
 /// What came of a load.
@@ -58,9 +86,11 @@ struct Report {
 impl Wrk {
     pub(crate) fn new(folder: &Path) -> Result<Self, Error> {
         let program = on_path("wrk").ok_or("wrk is not on PATH: install it")?;
-        let report = include_str!("wrk/report.lua");
-        fs::write(folder.join("one.lua"), report)?;
-        fs::write(folder.join("many.lua"), format!("{report}\n{}", include_str!("wrk/cookies.lua")))?;
+        let (report, cookies) = (include_str!("wrk/report.lua"), include_str!("wrk/cookies.lua"));
+        for (pace, script) in [(Pace::Fast, ""), (Pace::Steady, include_str!("wrk/steady.lua"))] {
+            fs::write(folder.join(pace.script("one")), format!("{report}\n{script}"))?;
+            fs::write(folder.join(pace.script("many")), format!("{report}\n{script}\n{cookies}"))?;
+        }
         Ok(Self { program, folder: folder.to_owned() })
     }
 
@@ -77,15 +107,32 @@ impl Wrk {
     /// # Errors
     /// If the server ends, or gives another answer.
     pub(crate) async fn load(&self, server: &mut Server, clients: &Clients, seconds: u32) -> Result<Load, Error> {
+        self.load_at(Pace::Fast, server, clients, seconds).await
+    }
+
+    /// The same at a steady pace, which leaves the server room: what its answers then take isn't for those before them.
+    ///
+    /// # Errors
+    /// As those of [`Wrk::load`].
+    pub(crate) async fn steady_load(
+        &self,
+        server: &mut Server,
+        clients: &Clients,
+        seconds: u32,
+    ) -> Result<Load, Error> {
+        self.load_at(Pace::Steady, server, clients, seconds).await
+    }
+
+    async fn load_at(&self, pace: Pace, server: &mut Server, clients: &Clients, seconds: u32) -> Result<Load, Error> {
         let mut command = Command::from(tied::command(self.program.as_os_str())?);
-        command.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
+        command.args(["--threads", "1", "--connections", &pace.connections().to_string()]);
         command.args(["--duration", &format!("{seconds}s"), "--header", &format!("User-Agent: {BROWSER}")]);
         let script = match clients {
             Clients::One(header) => {
                 command.args(["--header", header]);
-                "one.lua"
+                pace.script("one")
             }
-            Clients::Many(_) => "many.lua",
+            Clients::Many(_) => pace.script("many"),
         };
         let url = format!("http://{}{}", server.address, server.path);
         command.arg("--script").arg(self.folder.join(script)).arg(url);

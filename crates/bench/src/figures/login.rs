@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
+
 use crate::cli::Error;
 use crate::population::Member;
 use crate::service::{Server, log_in};
@@ -131,30 +133,58 @@ fn own() -> Result<Hash, Error> {
 }
 
 async fn logins_per_second(server: &mut Server, time: Duration) -> Result<f64, Error> {
-    let (done, ended) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
-    let mut clients = tokio::task::JoinSet::new();
-    for client in 0..CLIENTS {
-        let mut connection = server.connect().await?;
-        let (done, ended) = (Arc::clone(&done), Arc::clone(&ended));
-        clients.spawn(async move {
-            for user in USERS.cycle().skip(usize::try_from(client * 16)?) {
-                if ended.load(Ordering::Relaxed) {
-                    break;
-                }
-                log_in(&mut connection, &Member(user).email()).await?;
-                done.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok::<_, Error>(())
-        });
-    }
+    let crowd = Crowd::gather(server, CLIENTS).await?;
     tokio::time::sleep(WARM_UP).await;
-    let (start, before) = (Instant::now(), done.load(Ordering::Relaxed));
+    let (start, before) = (Instant::now(), crowd.logins());
     tokio::time::sleep(time).await;
-    let per_second = f64::from(done.load(Ordering::Relaxed) - before) / start.elapsed().as_secs_f64();
-    ended.store(true, Ordering::Relaxed);
-    while let Some(client) = clients.join_next().await {
-        client?.map_err(|error| server.process.failed(&format!("didn't log in: {error}")))?;
-    }
-    server.process.check()?;
+    let per_second = f64::from(crowd.logins() - before) / start.elapsed().as_secs_f64();
+    crowd.disperse(server).await?;
     Ok(per_second)
+}
+
+/// Clients who log in, each again as soon as it has.
+pub(crate) struct Crowd {
+    clients: JoinSet<Result<(), Error>>,
+    done: Arc<AtomicU32>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Crowd {
+    pub(crate) async fn gather(server: &Server, clients: u32) -> Result<Self, Error> {
+        let (done, ended) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let mut crowd = Self { clients: JoinSet::new(), done, ended };
+        let users = USERS.end - USERS.start;
+        for client in 0..clients {
+            let mut connection = server.connect().await?;
+            let (done, ended) = (Arc::clone(&crowd.done), Arc::clone(&crowd.ended));
+            crowd.clients.spawn(async move {
+                for user in USERS.cycle().skip(usize::try_from(client * users / clients)?) {
+                    if ended.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    log_in(&mut connection, &Member(user).email()).await?;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            });
+        }
+        Ok(crowd)
+    }
+
+    /// How many logins there have been.
+    pub(crate) fn logins(&self) -> u32 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Lets each client finish the login that it has begun.
+    ///
+    /// # Errors
+    /// If one was refused, or the server has ended.
+    pub(crate) async fn disperse(mut self, server: &mut Server) -> Result<(), Error> {
+        self.ended.store(true, Ordering::Relaxed);
+        while let Some(client) = self.clients.join_next().await {
+            client?.map_err(|error| server.process.failed(&format!("didn't log in: {error}")))?;
+        }
+        server.process.check()
+    }
 }
