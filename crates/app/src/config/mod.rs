@@ -364,11 +364,13 @@ impl Session {
 impl Password {
     fn from_settings(s: &mut Settings) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().try_into().unwrap_or(u32::MAX));
+        // Whoever is logged in keeps a core (ADR 26).
+        let all_but_one = (cores - 1).max(1);
         Self {
             memory_kib: s.read("password.memory_kib", 19456),
             iterations: s.read("password.iterations", 2),
             parallelism: s.read("password.parallelism", 1),
-            max_concurrent: s.read("password.max_concurrent", cores),
+            max_concurrent: s.read("password.max_concurrent", all_but_one),
             max_queued: s.read("password.max_queued", 256),
             upgrade_legacy: s.read("password.upgrade_legacy", true),
         }
