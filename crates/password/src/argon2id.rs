@@ -13,6 +13,9 @@ const OUTPUT: TagLen = TagLen::bytes(32);
 /// The most memory that a stored hash may ask for. More can't be ours, and would stop the service.
 const MAX_MEMORY: Memory = Memory::gib(1);
 
+/// The most memory that a stored hash may have filled, all passes together: some seconds' work.
+const MAX_FILLED: Memory = Memory::gib(16);
+
 /// Argon2id with the costs that new hashes have, and the memory that hashes are made in, one after another.
 pub(crate) struct Argon2id {
     ours: Argon2,
@@ -97,6 +100,7 @@ fn decode(hash: &PasswordHash) -> Option<Decoded> {
             && stored.version == Version::V0x13
             && stored.ad.is_empty()
             && stored.params.memory() <= MAX_MEMORY
+            && stored.params.memory().as_kib().saturating_mul(stored.params.passes().into()) <= MAX_FILLED.as_kib()
     };
     decode_phc(hash.expose()).ok().filter(is_ours)
 }
