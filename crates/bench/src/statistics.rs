@@ -11,6 +11,11 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// What some measured in terms of what others did: the median of the rounds' ratios.
+pub(crate) fn median_ratio(some: &[f64], others: &[f64]) -> f64 {
+    median(&some.iter().zip(others).map(|(one, other)| one / other).collect::<Vec<_>>())
+}
+
 /// The smallest value that at least this share (0 to 1) of all are not above; NaN of nothing.
 pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     let sorted = sorted(values);
@@ -40,6 +45,11 @@ mod tests {
         assert_eq!(median(&[9.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), 3.0);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_ratio_is_one_of_a_single_round() {
+        assert_eq!(median_ratio(&[2.0, 9.0, 40.0], &[1.0, 3.0, 10.0]), 3.0);
     }
 
     #[test]

@@ -1,22 +1,17 @@
 //! A flood of logins, and what those feel of it who are logged in.
 
-use std::time::Duration;
-
 use crate::cli::Error;
 use crate::figures::login::Crowd;
 use crate::figures::profile::Lane;
-use crate::statistics::median;
+use crate::statistics::{median, median_ratio};
 use crate::table::{Bar, Figure};
 use crate::wrk::{Load, Wrk};
 
-/// Clients that log in at the same time: four times as many as keep the hashing threads busy.
+/// Clients that log in at the same time.
 const CLIENTS: u32 = 64;
 
 /// How long each server is asked for profiles in a turn.
 const SECONDS: u32 = 2;
-
-/// Until all clients wait for a hash.
-const WARM_UP: Duration = Duration::from_millis(500);
 
 /// The p99 of profiles at a steady pace, quiet and while logins flood the service; and that of a plain server's answers
 /// beside it, which has nothing to do with logins but the machine's cores.
@@ -31,7 +26,6 @@ pub(crate) async fn of_logins(
         turns.quiet.push(service.p99(wrk).await?);
         turns.plain_quiet.push(plain.p99(wrk).await?);
         let crowd = Crowd::gather(service.server, CLIENTS).await?;
-        tokio::time::sleep(WARM_UP).await;
         turns.flooded.push(service.p99(wrk).await?);
         turns.plain_flooded.push(plain.p99(wrk).await?);
         crowd.disperse(service.server).await?;
@@ -39,7 +33,7 @@ pub(crate) async fn of_logins(
     let Turns { quiet, flooded, plain_quiet, plain_flooded } = turns;
     let against = |name: &str, some: &[f64], others: &[f64], bar| Figure {
         name: name.into(),
-        value: median(&some.iter().zip(others).map(|(one, other)| one / other).collect::<Vec<_>>()),
+        value: median_ratio(some, others),
         details: format!("{:.2} against {:.2} ms", median(some) / 1000.0, median(others) / 1000.0),
         bar,
     };

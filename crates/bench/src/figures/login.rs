@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::cli::Error;
 use crate::population::Member;
-use crate::service::{Server, log_in};
-use crate::statistics::median;
+use crate::service::{PASSWORD, Server, log_in};
+use crate::statistics::{median, median_ratio};
 use crate::table::{Bar, Figure};
 
 /// What a hash costs by default: `MARKT_PASSWORD__MEMORY_KIB`, `__ITERATIONS`, `__PARALLELISM`.
@@ -22,13 +22,12 @@ const CLIENTS: u32 = 16;
 /// Users who log in: members whose sessions no other figure uses.
 pub(crate) const USERS: std::ops::Range<u32> = 3_000..3_256;
 
-const PASSWORD: &[u8] = b"Password123";
-
 const SALT: [u8; 16] = [7; 16];
 
 /// The length of a hash, in bytes.
 const OUTPUT: usize = 32;
 
+/// Until logins come at their pace.
 const WARM_UP: Duration = Duration::from_millis(500);
 
 /// Logins against hashes by one thread times the cores: by the library that most services in Rust hash with, which is the
@@ -49,7 +48,7 @@ pub(crate) async fn against_hashes(server: &mut Server, rounds: usize, turn: Dur
     Ok(vec![
         Figure {
             name: "logins/s against the cores / the time of one argon2id hash (crate argon2)".into(),
-            value: turns.logins_against(&turns.usual) / cores,
+            value: median_ratio(&turns.logins, &turns.usual) / cores,
             details: format!(
                 "{:.1} logins/s, {cores} cores, {:.1} ms",
                 median(&turns.logins),
@@ -59,13 +58,13 @@ pub(crate) async fn against_hashes(server: &mut Server, rounds: usize, turn: Dur
         },
         Figure {
             name: "logins/s against the cores / the time of one hash as the service makes it".into(),
-            value: turns.logins_against(&turns.own) / cores,
+            value: median_ratio(&turns.logins, &turns.own) / cores,
             details: format!("{:.1} ms", milliseconds(&turns.own)),
             bar: None,
         },
         Figure {
             name: "logins/s against such hashes/s by all cores at once".into(),
-            value: turns.logins_against(&turns.own_by_all),
+            value: median_ratio(&turns.logins, &turns.own_by_all),
             details: format!("{:.1} hashes/s", median(&turns.own_by_all)),
             bar: None,
         },
@@ -79,13 +78,6 @@ struct Turns {
     own: Vec<f64>,
     own_by_all: Vec<f64>,
     logins: Vec<f64>,
-}
-
-impl Turns {
-    fn logins_against(&self, hashes: &[f64]) -> f64 {
-        let ratios: Vec<_> = self.logins.iter().zip(hashes).map(|(logins, hashes)| logins / hashes).collect();
-        median(&ratios)
-    }
 }
 
 /// Makes a hash, in the same memory each time.
@@ -119,7 +111,9 @@ fn usual() -> Result<Hash, Error> {
     let params = Params::new(memory_kib, iterations, parallelism, Some(OUTPUT))?;
     let mut memory = vec![Block::default(); params.block_count()];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    Ok(Box::new(move || Ok(argon2.hash_password_into_with_memory(PASSWORD, &SALT, &mut [0; OUTPUT], &mut memory)?)))
+    Ok(Box::new(move || {
+        Ok(argon2.hash_password_into_with_memory(PASSWORD.as_bytes(), &SALT, &mut [0; OUTPUT], &mut memory)?)
+    }))
 }
 
 /// As the service does (`markt-password`).
@@ -129,12 +123,11 @@ fn own() -> Result<Hash, Error> {
     let memory = Memory::kib(memory_kib.into());
     let params = Params::builder().memory(memory).passes(iterations).lanes(parallelism).build()?;
     let mut hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hasher();
-    Ok(Box::new(move || Ok(hasher.hash_into(PASSWORD, &SALT, &mut [0; OUTPUT])?)))
+    Ok(Box::new(move || Ok(hasher.hash_into(PASSWORD.as_bytes(), &SALT, &mut [0; OUTPUT])?)))
 }
 
 async fn logins_per_second(server: &mut Server, time: Duration) -> Result<f64, Error> {
     let crowd = Crowd::gather(server, CLIENTS).await?;
-    tokio::time::sleep(WARM_UP).await;
     let (start, before) = (Instant::now(), crowd.logins());
     tokio::time::sleep(time).await;
     let per_second = f64::from(crowd.logins() - before) / start.elapsed().as_secs_f64();
@@ -168,6 +161,7 @@ impl Crowd {
                 Ok(())
             });
         }
+        tokio::time::sleep(WARM_UP).await;
         Ok(crowd)
     }
 

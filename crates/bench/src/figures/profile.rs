@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli::Error;
 use crate::service::Server;
-use crate::statistics::median;
+use crate::statistics::{median, median_ratio};
 use crate::table::{Bar, Figure};
 use crate::wrk::{Clients, Wrk};
 
@@ -56,8 +56,7 @@ impl Turns {
 
     /// This server's figure in terms of the other's: the median of the rounds' ratios.
     fn against(&self, other: &Self, part: fn(&Turn) -> f64) -> f64 {
-        let ratios: Vec<f64> = self.0.iter().zip(&other.0).map(|(own, other)| part(own) / part(other)).collect();
-        median(&ratios)
+        median_ratio(&self.all(part), &other.all(part))
     }
 
     pub(super) fn throughput(&self, other: &Self, name: &str, bar: Option<Bar>) -> Figure {
