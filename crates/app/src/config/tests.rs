@@ -19,6 +19,8 @@ fn the_defaults_are_those_of_the_contract() {
     let Session { touch_interval, rotation_grace, fresh_for, max_per_user, user_cache_ttl, .. } = config.session;
     assert_eq!((touch_interval, rotation_grace, fresh_for), (MINUTE, 10 * SECOND, 15 * MINUTE));
     assert_eq!((max_per_user, user_cache_ttl), (100, MINUTE));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(usize::try_from(config.password.max_concurrent).unwrap(), (cores - 1).max(1));
     assert_eq!(config.session.bearer, BearerPolicy::Auto);
     let Session { binding_user_agent, binding_ip, binding_on_mismatch, .. } = config.session;
     let binding = (binding_user_agent, binding_ip, binding_on_mismatch);
